@@ -1,0 +1,102 @@
+#include "rgb_common.h"
+
+PyObject *rgb_raise(int code)
+{
+    if (code == RG_ERR_MEMORY) {
+        return PyErr_NoMemory();
+    }
+    if (code == RG_ERR_NONFINITE) {
+        PyObject *errors = PyImport_ImportModule("rgdl.errors");
+        PyObject *type = errors ? PyObject_GetAttrString(errors, "ConvergenceError") : NULL;
+        if (type != NULL) {
+            PyErr_SetString(type, rg_strerror(code));
+        }
+        Py_XDECREF(type);
+        Py_XDECREF(errors);
+        return NULL;
+    }
+    PyErr_SetString(PyExc_ValueError, rg_strerror(code));
+    return NULL;
+}
+
+PyArrayObject *rgb_array(PyObject *object, const char *name, int type, int ndim, bool writeable)
+{
+    if (!PyArray_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "%s must be a NumPy array, got %R", name, Py_TYPE(object));
+        return NULL;
+    }
+    PyArrayObject *array = (PyArrayObject *)object;
+    if (PyArray_TYPE(array) != type || !PyArray_ISNOTSWAPPED(array)) {
+        PyArray_Descr *expected = PyArray_DescrFromType(type);
+        PyErr_Format(PyExc_TypeError, "%s must have dtype %S, got %S", name, expected,
+                     PyArray_DESCR(array));
+        Py_XDECREF((PyObject *)expected);
+        return NULL;
+    }
+    if (ndim >= 0 && PyArray_NDIM(array) != ndim) {
+        PyErr_Format(PyExc_ValueError, "%s must have %d dimensions, got %d", name, ndim,
+                     PyArray_NDIM(array));
+        return NULL;
+    }
+    if (!PyArray_IS_C_CONTIGUOUS(array) || !PyArray_ISALIGNED(array)) {
+        PyErr_Format(PyExc_ValueError, "%s must be C-contiguous and aligned", name);
+        return NULL;
+    }
+    if (writeable && !PyArray_ISWRITEABLE(array)) {
+        PyErr_Format(PyExc_ValueError, "%s must be writeable", name);
+        return NULL;
+    }
+    return array;
+}
+
+int rgb_convert_key(PyObject *object, void *key)
+{
+    PyArrayObject *array = rgb_array(object, "key", NPY_UINT64, 1, false);
+    if (array == NULL) {
+        return 0;
+    }
+    if (PyArray_DIM(array, 0) != 4) {
+        PyErr_Format(PyExc_ValueError, "key must hold 4 words, got %zd",
+                     (Py_ssize_t)PyArray_DIM(array, 0));
+        return 0;
+    }
+    memcpy(key, PyArray_DATA(array), 4 * sizeof(uint64_t));
+    return 1;
+}
+
+static int convert_at_least(PyObject *object, Py_ssize_t least, size_t *value)
+{
+    Py_ssize_t number = PyNumber_AsSsize_t(object, PyExc_OverflowError);
+    if (number == -1 && PyErr_Occurred()) {
+        return 0;
+    }
+    if (number < least) {
+        PyErr_Format(PyExc_ValueError, "a count must be at least %zd, got %zd", least, number);
+        return 0;
+    }
+    *value = (size_t)number;
+    return 1;
+}
+
+int rgb_convert_count(PyObject *object, void *count)
+{
+    return convert_at_least(object, 1, count);
+}
+
+int rgb_convert_size(PyObject *object, void *size)
+{
+    return convert_at_least(object, 0, size);
+}
+
+int rgb_between_slices(PyObject *progress, double fraction)
+{
+    if (PyErr_CheckSignals() < 0) {
+        return -1;
+    }
+    if (progress == NULL || progress == Py_None) {
+        return 0;
+    }
+    PyObject *result = PyObject_CallFunction(progress, "d", fraction);
+    Py_XDECREF(result);
+    return result == NULL ? -1 : 0;
+}

@@ -1,0 +1,53 @@
+/* module.c: the extension module rgdl._core: slots, method tables, start of the kernel table. */
+#define RGB_IMPORTS_ARRAY_API
+#include "rgb_common.h"
+
+#include <stdlib.h>
+
+#include "rg_dispatch.h"
+
+PyDoc_STRVAR(core_doc, "C core of rgdl. Private: use the functions of rgdl instead.");
+
+static int core_exec(PyObject *module)
+{
+    if (PyArray_ImportNumPyAPI() < 0) {
+        return -1;
+    }
+    int ret = rg_dispatch_init(getenv("RGDL_SIMD"));
+    if (ret != RG_OK) {
+        PyErr_Format(PyExc_ImportError, "%s; got RGDL_SIMD=%s", rg_strerror(ret),
+                     getenv("RGDL_SIMD"));
+        return -1;
+    }
+    PyMethodDef *tables[] = {rgb_base_methods, rgb_block_methods, rgb_exact_methods,
+                             rgb_ising_methods, rgb_rbm_methods};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        if (PyModule_AddFunctions(module, tables[i]) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static PyModuleDef_Slot core_slots[] = {
+    {Py_mod_exec, (void *)core_exec},
+#ifdef Py_mod_multiple_interpreters
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+    {0, NULL},
+};
+
+static struct PyModuleDef core_module = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "rgdl._core",
+    .m_doc = core_doc,
+    .m_size = 0,
+    .m_slots = core_slots,
+};
+
+PyMODINIT_FUNC PyInit__core(void);
+
+PyMODINIT_FUNC PyInit__core(void)
+{
+    return PyModuleDef_Init(&core_module);
+}

@@ -1,0 +1,89 @@
+"""rgdl: is deep learning a renormalization group?
+
+Sample spin models, train Boltzmann machines on them, coarse-grain them, and measure
+how far any two of those are from each other.
+
+>>> import rgdl
+>>> model = rgdl.Ising((16, 16), K=0.3)
+>>> spins = rgdl.sample(model, 512, rng=0)
+>>> coarse = rgdl.rg.MajorityRule(b=2).coarsen(spins, rng=1)
+>>> coarse.shape
+(512, 8, 8)
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from rgdl.errors import (
+    ConvergenceError,
+    DataWarning,
+    EquilibrationWarning,
+    FileFormatError,
+    RgdlError,
+)
+
+if TYPE_CHECKING:
+    from rgdl import exact, mapping, plot, rg
+    from rgdl.bits import pack, unpack
+    from rgdl.config import show_config
+    from rgdl.couplings import Couplings
+    from rgdl.dbn import DBN
+    from rgdl.experiments import reproduce
+    from rgdl.ising import Ising
+    from rgdl.rbm import RBM
+    from rgdl.report import Report
+    from rgdl.sampling import sample
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DBN",
+    "RBM",
+    "ConvergenceError",
+    "Couplings",
+    "DataWarning",
+    "EquilibrationWarning",
+    "FileFormatError",
+    "Ising",
+    "Report",
+    "RgdlError",
+    "exact",
+    "mapping",
+    "pack",
+    "plot",
+    "reproduce",
+    "rg",
+    "sample",
+    "show_config",
+    "unpack",
+]
+
+# Where each name lives; modules load on first use (PEP 562), so that `import rgdl`
+# costs no more than NumPy and the C core.
+_HOME = {
+    "DBN": "dbn",
+    "RBM": "rbm",
+    "Couplings": "couplings",
+    "Ising": "ising",
+    "Report": "report",
+    "pack": "bits",
+    "reproduce": "experiments",
+    "sample": "sampling",
+    "show_config": "config",
+    "unpack": "bits",
+}
+_MODULES = ("exact", "mapping", "plot", "rg")
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"rgdl.{name}")
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"rgdl.{_HOME[name]}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'rgdl' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])
