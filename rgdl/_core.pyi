@@ -7,8 +7,14 @@ import numpy as np
 import numpy.typing as npt
 
 Key: TypeAlias = npt.NDArray[np.uint64]
+Real: TypeAlias = npt.NDArray[Any]
 Bits: TypeAlias = npt.NDArray[np.uint64]
 Progress: TypeAlias = Callable[[float], None] | None
+
+PURPOSE_RBM_GIBBS: int
+PURPOSE_RBM_CHAINS: int
+PURPOSE_RBM_WEIGHTS: int
+PURPOSE_RBM_SHUFFLE: int
 
 # base
 def build_info() -> dict[str, Any]: ...
@@ -19,10 +25,77 @@ def stream_planes(
 def biased_planes(
     key: Key, purpose: int, index: int, n: int, p: float
 ) -> npt.NDArray[np.uint64]: ...
-def pack_spins(spins: npt.NDArray[np.int8]) -> Bits: ...
-def pack_binary(units: npt.NDArray[np.uint8]) -> Bits: ...
-def unpack_spins(bits: Bits, n: int) -> npt.NDArray[np.int8]: ...
-def unpack_binary(bits: Bits, n: int) -> npt.NDArray[np.uint8]: ...
+def normals(
+    key: Key, purpose: int, index: int, n: int
+) -> npt.NDArray[np.float64]: ...
+def logarithm(x: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]: ...
+def permutation(
+    key: Key, purpose: int, index: int, n: int
+) -> npt.NDArray[np.uint32]: ...
+def pack(values: npt.NDArray[np.int8], low: int) -> Bits: ...
+def unpack(bits: Bits, n: int, low: int) -> npt.NDArray[np.int8]: ...
+
+# ising
+def ising_sample(
+    shape: tuple[int, ...],
+    K: float,
+    h: float,
+    n: int,
+    sweeps: int,
+    start: int,
+    p_up: float,
+    key: Key,
+    workers: int,
+    progress: Progress,
+) -> npt.NDArray[np.int8]: ...
+
+# rbm
+def rbm_gibbs(
+    weights: Real,
+    visible_bias: Real,
+    hidden_bias: Real,
+    spin: bool,
+    visible: Bits,
+    hidden: Bits,
+    from_visible: bool,
+    half_steps: int,
+    key: Key,
+    purpose: int,
+    first_step: int,
+    workers: int,
+    progress: Progress,
+) -> None: ...
+def rbm_mean(
+    weights: Real,
+    visible_bias: Real,
+    hidden_bias: Real,
+    spin: bool,
+    given: Bits,
+    to_hidden: bool,
+    workers: int,
+) -> Real: ...
+def rbm_train(
+    weights: Real,
+    visible_bias: Real,
+    hidden_bias: Real,
+    spin: bool,
+    weight_velocity: Real,
+    visible_velocity: Real,
+    hidden_velocity: Real,
+    data: Bits,
+    order: npt.NDArray[np.uint32],
+    negative: Bits,
+    batch_size: int,
+    persistent: bool,
+    k: int,
+    learning_rate: float,
+    momentum: float,
+    l1: float,
+    key: Key,
+    step: int,
+    workers: int,
+    progress: Progress,
+) -> tuple[int, int, int]: ...
 
 # exact
 def ising_sums(

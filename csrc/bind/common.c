@@ -1,5 +1,7 @@
 #include "rgb_common.h"
 
+#include <time.h>
+
 PyObject *rgb_raise(int code)
 {
     if (code == RG_ERR_MEMORY) {
@@ -99,4 +101,19 @@ int rgb_between_slices(PyObject *progress, double fraction)
     PyObject *result = PyObject_CallFunction(progress, "d", fraction);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
+}
+
+double rgb_seconds(void)
+{
+    struct timespec now = {0};
+    (void)timespec_get(&now, TIME_UTC);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+size_t rgb_next_budget(size_t budget, double seconds)
+{
+    if (seconds < 0.015 && budget < SIZE_MAX / 4) {
+        return 2 * budget;
+    }
+    return seconds > 0.045 && budget > 1 ? budget / 2 : budget;
 }

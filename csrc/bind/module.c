@@ -5,8 +5,29 @@
 #include <stdlib.h>
 
 #include "rg_dispatch.h"
+#include "rg_rng.h"
 
 PyDoc_STRVAR(core_doc, "C core of rgdl. Private: use the functions of rgdl instead.");
+
+/* The purposes of random streams that Python code names. */
+static int add_purposes(PyObject *module)
+{
+    static const struct {
+        const char *name;
+        long value;
+    } purposes[] = {
+        {"PURPOSE_RBM_GIBBS", RG_PURPOSE_RBM_GIBBS},
+        {"PURPOSE_RBM_CHAINS", RG_PURPOSE_RBM_CHAINS},
+        {"PURPOSE_RBM_WEIGHTS", RG_PURPOSE_RBM_WEIGHTS},
+        {"PURPOSE_RBM_SHUFFLE", RG_PURPOSE_RBM_SHUFFLE},
+    };
+    for (size_t i = 0; i < sizeof purposes / sizeof purposes[0]; i++) {
+        if (PyModule_AddIntConstant(module, purposes[i].name, purposes[i].value) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
 
 static int core_exec(PyObject *module)
 {
@@ -26,7 +47,7 @@ static int core_exec(PyObject *module)
             return -1;
         }
     }
-    return 0;
+    return add_purposes(module);
 }
 
 static PyModuleDef_Slot core_slots[] = {

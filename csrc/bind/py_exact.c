@@ -1,0 +1,269 @@
+/* py_exact.c: binding of rg_exact.h: sums and tables for exact references. */
+#include "rgb_common.h"
+
+#include "rg_exact.h"
+
+enum {
+    SITES_PER_SLICE = 1 << 23,  /* a few ms of rg_ising_sums */
+    STATES_PER_SLICE = 1 << 20, /* about 10 ms of rg_ising_enumerate */
+    TERMS_PER_SLICE = 1 << 20   /* about 20 ms of soft terms, per worker */
+};
+
+/* "O&" converter: a tuple of 1 to 3 extents into rg_lattice_t. */
+static int convert_lattice(PyObject *object, void *address)
+{
+    rg_lattice_t *lattice = address;
+    if (!PyTuple_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "shape must be a tuple, got %R", Py_TYPE(object));
+        return 0;
+    }
+    Py_ssize_t ndim = PyTuple_Size(object);
+    if (ndim < 1 || ndim > RG_MAX_NDIM) {
+        PyErr_Format(PyExc_ValueError, "shape must have 1 to %d extents, got %zd", RG_MAX_NDIM,
+                     ndim);
+        return 0;
+    }
+    lattice->ndim = (size_t)ndim;
+    for (Py_ssize_t axis = 0; axis < ndim; axis++) {
+        PyObject *extent = PyTuple_GetItem(object, axis); /* borrowed from the caller's tuple */
+        if (extent == NULL || !rgb_convert_count(extent, &lattice->extents[axis])) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+PyDoc_STRVAR(ising_sums_doc, "ising_sums($module, /, spins, shape)\n--\n\n"
+                             "Bond sum and magnetisation of n configurations, (n, 2) int64.");
+
+static PyObject *ising_sums(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"spins", "shape", NULL};
+    PyObject *object = NULL;
+    rg_lattice_t lattice;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO&:ising_sums", names, &object,
+                                     convert_lattice, &lattice)) {
+        return NULL;
+    }
+    PyArrayObject *spins = rgb_array(object, "spins", NPY_INT8, -1, false);
+    size_t n_sites = 0;
+    if (spins == NULL) {
+        return NULL;
+    }
+    int ret = rg_lattice_sites(&lattice, &n_sites);
+    if (ret != RG_OK) {
+        return rgb_raise(ret);
+    }
+    size_t size = (size_t)PyArray_SIZE(spins);
+    if (size % n_sites != 0) {
+        PyErr_Format(PyExc_ValueError, "spins must hold whole configurations of %zu sites, got %zu",
+                     n_sites, size);
+        return NULL;
+    }
+    size_t n = size / n_sites;
+    npy_intp dims[2] = {(npy_intp)n, 2};
+    PyObject *sums = PyArray_SimpleNew(2, dims, NPY_INT64);
+    if (sums == NULL) {
+        return NULL;
+    }
+    const int8_t *data = PyArray_DATA(spins);
+    int64_t *out = PyArray_DATA((PyArrayObject *)sums);
+    size_t step = SITES_PER_SLICE / n_sites + 1;
+    for (size_t done = 0; done < n; done += step) {
+        size_t count = n - done < step ? n - done : step;
+        Py_BEGIN_ALLOW_THREADS ret =
+            rg_ising_sums(&lattice, data + done * n_sites, count, out + 2 * done);
+        Py_END_ALLOW_THREADS if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0)
+        {
+            Py_DECREF(sums);
+            return ret != RG_OK ? rgb_raise(ret) : NULL;
+        }
+    }
+    return sums;
+}
+
+PyDoc_STRVAR(ising_enumerate_doc,
+             "ising_enumerate($module, /, shape, K, h)\n--\n\n"
+             "H = -K bonds - h M of all 2^sites states; bit i of the index = spin i is up.");
+
+static PyObject *ising_enumerate(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"shape", "K", "h", NULL};
+    rg_lattice_t lattice;
+    double K = 0.0;
+    double h = 0.0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&dd:ising_enumerate", names, convert_lattice,
+                                     &lattice, &K, &h)) {
+        return NULL;
+    }
+    size_t n_sites = 0;
+    int ret = rg_lattice_sites(&lattice, &n_sites);
+    if (ret != RG_OK) {
+        return rgb_raise(ret);
+    }
+    if (n_sites > RG_MAX_ENUMERATED) {
+        PyErr_Format(PyExc_ValueError, "shape must have at most %d sites to enumerate, got %zu",
+                     RG_MAX_ENUMERATED, n_sites);
+        return NULL;
+    }
+    npy_intp n_states = (npy_intp)1 << n_sites;
+    PyObject *table = PyArray_SimpleNew(1, &n_states, NPY_FLOAT64);
+    if (table == NULL) {
+        return NULL;
+    }
+    double *out = PyArray_DATA((PyArrayObject *)table);
+    uint64_t n = (uint64_t)n_states;
+    for (uint64_t start = 0; start < n; start += STATES_PER_SLICE) {
+        uint64_t stop = n - start < STATES_PER_SLICE ? n : start + STATES_PER_SLICE;
+        Py_BEGIN_ALLOW_THREADS ret = rg_ising_enumerate(&lattice, K, h, start, stop, out);
+        Py_END_ALLOW_THREADS if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0)
+        {
+            Py_DECREF(table);
+            return ret != RG_OK ? rgb_raise(ret) : NULL;
+        }
+    }
+    return table;
+}
+
+PyDoc_STRVAR(walsh_hadamard_doc,
+             "walsh_hadamard($module, /, values)\n--\n\n"
+             "In place: values[S] becomes 2^-N sum_s f(s) prod_{a in S} s_a (bit 1 = spin +1).\n"
+             "An interrupt leaves values partly transformed: hand over a copy.");
+
+static PyObject *walsh_hadamard(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"values", NULL};
+    PyObject *object = NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O:walsh_hadamard", names, &object)) {
+        return NULL;
+    }
+    PyArrayObject *values = rgb_array(object, "values", NPY_FLOAT64, 1, true);
+    if (values == NULL) {
+        return NULL;
+    }
+    size_t n = (size_t)PyArray_SIZE(values);
+    if (n == 0 || (n & (n - 1)) != 0) {
+        PyErr_Format(PyExc_ValueError, "values must have a power of two of entries, got %zu", n);
+        return NULL;
+    }
+    double *data = PyArray_DATA(values);
+    for (size_t level = 0; (size_t)1 << level < n; level++) {
+        Py_BEGIN_ALLOW_THREADS rg_walsh_hadamard_level(data, n, level);
+        Py_END_ALLOW_THREADS if (rgb_between_slices(NULL, 0.0) < 0)
+        {
+            return NULL;
+        }
+    }
+    Py_RETURN_NONE;
+}
+
+/* Fill rbm from the three arrays. On failure sets an exception and returns -1. */
+static int rbm_side(rg_rbm_side_t *rbm, PyObject *weights, PyObject *first, PyObject *other)
+{
+    PyArrayObject *w = rgb_array(weights, "weights", NPY_FLOAT64, 2, false);
+    PyArrayObject *b = w ? rgb_array(first, "visible_bias", NPY_FLOAT64, 1, false) : NULL;
+    PyArrayObject *c = b ? rgb_array(other, "hidden_bias", NPY_FLOAT64, 1, false) : NULL;
+    if (c == NULL) {
+        return -1;
+    }
+    if (PyArray_DIM(w, 0) != PyArray_DIM(b, 0) || PyArray_DIM(w, 1) != PyArray_DIM(c, 0)) {
+        PyErr_Format(PyExc_ValueError,
+                     "weights must have shape (%zd, %zd) to fit the biases, got (%zd, %zd)",
+                     (Py_ssize_t)PyArray_DIM(b, 0), (Py_ssize_t)PyArray_DIM(c, 0),
+                     (Py_ssize_t)PyArray_DIM(w, 0), (Py_ssize_t)PyArray_DIM(w, 1));
+        return -1;
+    }
+    rbm->n_first = (size_t)PyArray_DIM(w, 0);
+    rbm->n_other = (size_t)PyArray_DIM(w, 1);
+    rbm->weights = PyArray_DATA(w);
+    rbm->first_bias = PyArray_DATA(b);
+    rbm->other_bias = PyArray_DATA(c);
+    if (rbm->n_first > RG_MAX_UNITS) {
+        PyErr_Format(PyExc_ValueError, "weights must have at most %d rows to enumerate, got %zu",
+                     RG_MAX_UNITS, rbm->n_first);
+        return -1;
+    }
+    return 0;
+}
+
+/* Fill energies in slices that end at block borders. Returns -1 with an exception set. */
+static int free_energies_in_slices(const rg_rbm_side_t *rbm, uint64_t start, uint64_t stop,
+                                   size_t workers, double *energies)
+{
+    uint64_t blocks = TERMS_PER_SLICE / RG_ENERGY_BLOCK / (rbm->n_other + 1) + 1;
+    uint64_t step = blocks * workers * RG_ENERGY_BLOCK;
+    uint64_t first = start;
+    while (first < stop) {
+        uint64_t border = first - first % RG_ENERGY_BLOCK;
+        uint64_t last = stop - border < step ? stop : border + step;
+        int ret = RG_OK;
+        Py_BEGIN_ALLOW_THREADS ret =
+            rg_rbm_free_energies(rbm, first, last, workers, energies + (first - start));
+        Py_END_ALLOW_THREADS if (ret != RG_OK)
+        {
+            rgb_raise(ret);
+            return -1;
+        }
+        if (rgb_between_slices(NULL, 0.0) < 0) {
+            return -1;
+        }
+        first = last;
+    }
+    return 0;
+}
+
+PyDoc_STRVAR(rbm_free_energies_doc,
+             "rbm_free_energies($module, /, weights, visible_bias, hidden_bias, spin_units, start, "
+             "stop, workers)\n--\n\n"
+             "F(v) of states start .. stop-1 of the units that index the rows of weights.");
+
+static PyObject *rbm_free_energies(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"weights", "visible_bias", "hidden_bias", "spin_units",
+                            "start",   "stop",         "workers",     NULL};
+    PyObject *weights = NULL;
+    PyObject *visible_bias = NULL;
+    PyObject *hidden_bias = NULL;
+    int spin_units = 0;
+    size_t start = 0;
+    size_t stop = 0;
+    size_t workers = 1;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOpO&O&O&:rbm_free_energies", names, &weights,
+                                     &visible_bias, &hidden_bias, &spin_units, rgb_convert_size,
+                                     &start, rgb_convert_size, &stop, rgb_convert_count,
+                                     &workers)) {
+        return NULL;
+    }
+    rg_rbm_side_t rbm = {.spin_units = spin_units != 0};
+    if (rbm_side(&rbm, weights, visible_bias, hidden_bias) < 0) {
+        return NULL;
+    }
+    if (start > stop || stop > (size_t)1 << rbm.n_first) {
+        PyErr_Format(PyExc_ValueError,
+                     "start and stop must satisfy 0 <= start <= stop <= 2^%zu, got %zu and %zu",
+                     rbm.n_first, start, stop);
+        return NULL;
+    }
+    if (workers > stop - start) { /* more would only wait; also bounds the slice */
+        workers = stop > start ? stop - start : 1;
+    }
+    npy_intp n = (npy_intp)(stop - start);
+    PyObject *energies = PyArray_SimpleNew(1, &n, NPY_FLOAT64);
+    if (energies == NULL) {
+        return NULL;
+    }
+    if (free_energies_in_slices(&rbm, start, stop, workers,
+                                PyArray_DATA((PyArrayObject *)energies)) < 0) {
+        Py_DECREF(energies);
+        return NULL;
+    }
+    return energies;
+}
+
+PyMethodDef rgb_exact_methods[] = {
+    RGB_METHOD("ising_sums", ising_sums, ising_sums_doc),
+    RGB_METHOD("ising_enumerate", ising_enumerate, ising_enumerate_doc),
+    RGB_METHOD("walsh_hadamard", walsh_hadamard, walsh_hadamard_doc),
+    RGB_METHOD("rbm_free_energies", rbm_free_energies, rbm_free_energies_doc),
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,327 @@
+/* py_rbm.c: Gibbs steps, conditional means and training of Boltzmann machines. */
+#include "rgb_common.h"
+
+#include "rg_bits.h"
+#include "rg_rbm.h"
+#include "rg_rng.h"
+
+/* The three parameter arrays of a machine, checked: W (n_visible, n_hidden), b, c of one real
+ * dtype. Fills *rbm (packed). Returns 0, or -1 with an exception set; free in every case. */
+static int take_rbm(PyObject *weights, PyObject *visible_bias, PyObject *hidden_bias, bool spin,
+                    bool writeable, rg_rbm_t *rbm)
+{
+    int type = PyArray_Check(weights) ? PyArray_TYPE((PyArrayObject *)weights) : NPY_FLOAT32;
+    if (type != NPY_FLOAT32 && type != NPY_FLOAT64) {
+        PyErr_SetString(PyExc_TypeError, "weights must have dtype float32 or float64");
+        return -1;
+    }
+    PyArrayObject *w = rgb_array(weights, "weights", type, 2, writeable);
+    PyArrayObject *b = w ? rgb_array(visible_bias, "visible_bias", type, 1, writeable) : NULL;
+    PyArrayObject *c = b ? rgb_array(hidden_bias, "hidden_bias", type, 1, writeable) : NULL;
+    if (c == NULL) {
+        return -1;
+    }
+    if (PyArray_DIM(b, 0) != PyArray_DIM(w, 0) || PyArray_DIM(c, 0) != PyArray_DIM(w, 1)) {
+        PyErr_Format(PyExc_ValueError,
+                     "biases must have lengths (%zd, %zd) as weights have, got (%zd, %zd)",
+                     (Py_ssize_t)PyArray_DIM(w, 0), (Py_ssize_t)PyArray_DIM(w, 1),
+                     (Py_ssize_t)PyArray_DIM(b, 0), (Py_ssize_t)PyArray_DIM(c, 0));
+        return -1;
+    }
+    size_t n_visible = (size_t)PyArray_DIM(w, 0);
+    size_t n_hidden = (size_t)PyArray_DIM(w, 1);
+    size_t real = type == NPY_FLOAT32 ? sizeof(float) : sizeof(double);
+    int ret = rg_rbm_init(rbm, n_visible, n_hidden, spin, type == NPY_FLOAT32);
+    if (ret != RG_OK) {
+        rgb_raise(ret);
+        return -1;
+    }
+    rg_rbm_pack(n_visible, n_hidden, rbm->single, PyArray_DATA(w), rbm->weights);
+    memcpy(rbm->visible_bias, PyArray_DATA(b), n_visible * real);
+    memcpy(rbm->hidden_bias, PyArray_DATA(c), n_hidden * real);
+    return 0;
+}
+
+/* Packed rows of n units. */
+static PyArrayObject *take_bits(PyObject *object, const char *name, size_t n, bool writeable)
+{
+    PyArrayObject *bits = rgb_array(object, name, NPY_UINT64, 2, writeable);
+    if (bits != NULL && (size_t)PyArray_DIM(bits, 1) != rg_bits_words(n)) {
+        PyErr_Format(PyExc_ValueError, "%s must have %zu words per row, got %zd", name,
+                     rg_bits_words(n), (Py_ssize_t)PyArray_DIM(bits, 1));
+        return NULL;
+    }
+    return bits;
+}
+
+PyDoc_STRVAR(rbm_gibbs_doc,
+             "rbm_gibbs($module, /, weights, visible_bias, hidden_bias, spin, visible, hidden,\n"
+             "          from_visible, half_steps, key, purpose, first_step, workers, progress)\n"
+             "--\n\n"
+             "Advance both layers' packed states in place; whole half-steps on interrupt.");
+
+static PyObject *rbm_gibbs(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"weights",    "visible_bias", "hidden_bias", "spin",
+                               "visible",    "hidden",       "from_visible", "half_steps",
+                               "key",        "purpose",      "first_step",  "workers",
+                               "progress",   NULL};
+    PyObject *weights = NULL, *visible_bias = NULL, *hidden_bias = NULL;
+    PyObject *visible_object = NULL, *hidden_object = NULL, *progress = NULL, *result = NULL;
+    int spin = 0;
+    int from_visible = 0;
+    unsigned long long purpose = 0;
+    rg_rbm_t rbm = {0};
+    rg_rbm_gibbs_t job = {.rbm = &rbm};
+    (void)module;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "OOOpOOpO&O&KO&O&O:rbm_gibbs", keywords, &weights, &visible_bias,
+            &hidden_bias, &spin, &visible_object, &hidden_object, &from_visible, rgb_convert_size,
+            &job.n_half_steps, rgb_convert_key, job.key, &purpose, rgb_convert_size,
+            &job.first_step, rgb_convert_count, &job.workers, &progress)) {
+        return NULL;
+    }
+    if (take_rbm(weights, visible_bias, hidden_bias, spin, false, &rbm) < 0) {
+        goto out;
+    }
+    PyArrayObject *visible = take_bits(visible_object, "visible", rbm.n_visible, true);
+    PyArrayObject *hidden =
+        visible ? take_bits(hidden_object, "hidden", rbm.n_hidden, true) : NULL;
+    if (hidden == NULL) {
+        goto out;
+    }
+    job.n_rows = (size_t)PyArray_DIM(visible, 0);
+    if (PyArray_DIM(hidden, 0) != PyArray_DIM(visible, 0) ||
+        job.n_rows >= (size_t)RG_RBM_BLOCK << 20 ||
+        job.first_step + job.n_half_steps >= (size_t)1 << 24) {
+        PyErr_SetString(PyExc_ValueError, "visible and hidden must have the same number of rows "
+                                          "(below 2^29), and half-steps stay below 2^24");
+        goto out;
+    }
+    job.purpose = purpose;
+    job.from_visible = from_visible;
+    job.visible = PyArray_DATA(visible);
+    job.hidden = PyArray_DATA(hidden);
+    double n_blocks = (double)(job.n_rows / RG_RBM_BLOCK + 1);
+    size_t budget = 1;
+    for (int ret = RG_MORE; ret == RG_MORE;) {
+        double begun = rgb_seconds();
+        Py_BEGIN_ALLOW_THREADS
+        ret = rg_rbm_gibbs_run(&job, budget);
+        Py_END_ALLOW_THREADS
+        budget = rgb_next_budget(budget, rgb_seconds() - begun);
+        double wave = (double)job.step / (double)(job.n_half_steps > 0 ? job.n_half_steps : 1);
+        if (rgb_between_slices(progress, ((double)job.next_block + wave) / n_blocks) < 0) {
+            goto out;
+        }
+        if (ret < 0) {
+            rgb_raise(ret);
+            goto out;
+        }
+    }
+    result = Py_NewRef(Py_None);
+out:
+    rg_rbm_free(&rbm);
+    return result;
+}
+
+PyDoc_STRVAR(rbm_mean_doc,
+             "rbm_mean($module, /, weights, visible_bias, hidden_bias, spin, given, to_hidden,\n"
+             "         workers)\n--\n\n"
+             "Conditional means of one layer given packed states of the other.");
+
+static PyObject *rbm_mean(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"weights", "visible_bias", "hidden_bias", "spin",
+                               "given",   "to_hidden",    "workers",     NULL};
+    PyObject *weights = NULL, *visible_bias = NULL, *hidden_bias = NULL, *given_object = NULL;
+    PyObject *mean = NULL;
+    int spin = 0;
+    int to_hidden = 0;
+    size_t workers = 1;
+    rg_rbm_t rbm = {0};
+    (void)module;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOpOpO&:rbm_mean", keywords, &weights,
+                                     &visible_bias, &hidden_bias, &spin, &given_object, &to_hidden,
+                                     rgb_convert_count, &workers)) {
+        return NULL;
+    }
+    if (take_rbm(weights, visible_bias, hidden_bias, spin, false, &rbm) < 0) {
+        goto out;
+    }
+    PyArrayObject *given =
+        take_bits(given_object, "given", to_hidden ? rbm.n_visible : rbm.n_hidden, false);
+    if (given == NULL) {
+        goto out;
+    }
+    size_t n_out = to_hidden ? rbm.n_hidden : rbm.n_visible;
+    size_t n_rows = (size_t)PyArray_DIM(given, 0);
+    npy_intp shape[] = {(npy_intp)n_rows, (npy_intp)n_out};
+    mean = PyArray_SimpleNew(2, shape, rbm.single ? NPY_FLOAT32 : NPY_FLOAT64);
+    if (mean == NULL) {
+        goto out;
+    }
+    /* slices of 2^14 rows keep Ctrl-C quick; rows do not depend on each other */
+    size_t words = (size_t)PyArray_DIM(given, 1);
+    size_t real = rbm.single ? sizeof(float) : sizeof(double);
+    for (size_t first = 0; first < n_rows; first += 1 << 14) {
+        size_t rows = n_rows - first < 1 << 14 ? n_rows - first : 1 << 14;
+        const uint64_t *from = (const uint64_t *)PyArray_DATA(given) + first * words;
+        char *to = (char *)PyArray_DATA((PyArrayObject *)mean) + first * n_out * real;
+        int ret = RG_OK;
+        Py_BEGIN_ALLOW_THREADS
+        ret = rg_rbm_mean(&rbm, to_hidden, from, rows, workers, to);
+        Py_END_ALLOW_THREADS
+        if (ret != RG_OK) {
+            rgb_raise(ret);
+        }
+        if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0) {
+            Py_CLEAR(mean);
+            goto out;
+        }
+    }
+out:
+    rg_rbm_free(&rbm);
+    return mean;
+}
+
+PyDoc_STRVAR(rbm_train_doc,
+             "rbm_train($module, /, weights, visible_bias, hidden_bias, spin, weight_velocity,\n"
+             "          visible_velocity, hidden_velocity, data, order, negative, batch_size,\n"
+             "          persistent, k, learning_rate, momentum, l1, key, step, workers, progress)\n"
+             "--\n\n"
+             "One epoch of contrastive divergence in place. Returns (batches done, units changed by\n"
+             "reconstruction, negative rows filled). On Ctrl-C parameters hold whole batches.");
+
+/* Check order against the number of data rows. */
+static int check_order(PyArrayObject *order, size_t n_rows)
+{
+    const uint32_t *row = PyArray_DATA(order);
+    for (npy_intp i = 0; i < PyArray_DIM(order, 0); i++) {
+        if (row[i] >= n_rows) {
+            PyErr_Format(PyExc_ValueError, "order must hold row numbers below %zu, got %u", n_rows,
+                         (unsigned)row[i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* A second machine of the same shape that carries the velocities through the same packing. */
+static int take_velocity(PyObject *weights, PyObject *visible, PyObject *hidden,
+                         const rg_rbm_t *like, rg_rbm_t *velocity)
+{
+    if (take_rbm(weights, visible, hidden, like->spin, true, velocity) < 0) {
+        return -1;
+    }
+    if (velocity->n_visible != like->n_visible || velocity->n_hidden != like->n_hidden ||
+        velocity->single != like->single) {
+        PyErr_SetString(PyExc_ValueError, "velocities must have the parameters' shapes and dtype");
+        return -1;
+    }
+    return 0;
+}
+
+static void give_back(const rg_rbm_t *rbm, PyObject *weights, PyObject *visible, PyObject *hidden)
+{
+    size_t real = rbm->single ? sizeof(float) : sizeof(double);
+    rg_rbm_unpack(rbm->n_visible, rbm->n_hidden, rbm->single, rbm->weights,
+                  PyArray_DATA((PyArrayObject *)weights));
+    memcpy(PyArray_DATA((PyArrayObject *)visible), rbm->visible_bias, rbm->n_visible * real);
+    memcpy(PyArray_DATA((PyArrayObject *)hidden), rbm->hidden_bias, rbm->n_hidden * real);
+}
+
+static int train_to_end(rg_rbm_train_t *job, PyObject *progress)
+{
+    int ret = rg_rbm_train_init(job);
+    size_t budget = 1;
+    while (ret == RG_OK || ret == RG_MORE) {
+        double begun = rgb_seconds();
+        Py_BEGIN_ALLOW_THREADS
+        ret = rg_rbm_train_run(job, budget);
+        Py_END_ALLOW_THREADS
+        budget = rgb_next_budget(budget, rgb_seconds() - begun);
+        double done = job->n_rows > 0 ? (double)job->next_row / (double)job->n_rows : 1.0;
+        if (ret >= 0 && rgb_between_slices(progress, done) < 0) {
+            return -1;
+        }
+        if (ret == RG_OK) {
+            return 0;
+        }
+    }
+    rgb_raise(ret);
+    return -1;
+}
+
+static PyObject *rbm_train(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"weights",         "visible_bias",     "hidden_bias",
+                               "spin",            "weight_velocity",  "visible_velocity",
+                               "hidden_velocity", "data",             "order",
+                               "negative",        "batch_size",       "persistent",
+                               "k",               "learning_rate",    "momentum",
+                               "l1",              "key",              "step",
+                               "workers",         "progress",         NULL};
+    PyObject *w = NULL, *b = NULL, *c = NULL, *vw = NULL, *vb = NULL, *vc = NULL;
+    PyObject *data_object = NULL, *order_object = NULL, *negative_object = NULL;
+    PyObject *progress = NULL, *result = NULL;
+    int spin = 0;
+    int persistent = 0;
+    unsigned long long step = 0;
+    rg_rbm_t rbm = {0};
+    rg_rbm_t velocity = {0};
+    rg_rbm_train_t job = {.rbm = &rbm};
+    (void)module;
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "OOOpOOOOOOO&pO&dddO&KO&O:rbm_train", keywords, &w, &b, &c, &spin, &vw,
+            &vb, &vc, &data_object, &order_object, &negative_object, rgb_convert_count,
+            &job.batch_size, &persistent, rgb_convert_count, &job.k, &job.learning_rate,
+            &job.momentum, &job.l1, rgb_convert_key, job.key, &step, rgb_convert_count,
+            &job.workers, &progress)) {
+        return NULL;
+    }
+    if (take_rbm(w, b, c, spin, true, &rbm) < 0 || take_velocity(vw, vb, vc, &rbm, &velocity) < 0) {
+        goto out;
+    }
+    PyArrayObject *data = take_bits(data_object, "data", rbm.n_visible, false);
+    PyArrayObject *negative =
+        data ? take_bits(negative_object, "negative", rbm.n_visible, true) : NULL;
+    PyArrayObject *order =
+        negative ? rgb_array(order_object, "order", NPY_UINT32, 1, false) : NULL;
+    if (order == NULL || check_order(order, (size_t)PyArray_DIM(data, 0)) < 0) {
+        goto out;
+    }
+    job.n_chains = (size_t)PyArray_DIM(negative, 0);
+    if (!persistent && job.n_chains < job.batch_size) {
+        PyErr_SetString(PyExc_ValueError, "negative must have batch_size rows");
+        goto out;
+    }
+    job.weight_velocity = velocity.weights;
+    job.visible_velocity = velocity.visible_bias;
+    job.hidden_velocity = velocity.hidden_bias;
+    job.data = PyArray_DATA(data);
+    job.order = PyArray_DATA(order);
+    job.n_rows = (size_t)PyArray_DIM(order, 0);
+    job.negative = PyArray_DATA(negative);
+    job.persistent = persistent;
+    job.step = step;
+    int failed = train_to_end(&job, progress);
+    rg_rbm_train_free(&job);
+    give_back(&rbm, w, b, c);
+    give_back(&velocity, vw, vb, vc);
+    if (failed == 0) {
+        result = Py_BuildValue("KKn", (unsigned long long)job.step - step,
+                               (unsigned long long)job.n_different, (Py_ssize_t)job.n_negative);
+    }
+out:
+    rg_rbm_free(&rbm);
+    rg_rbm_free(&velocity);
+    return result;
+}
+
+PyMethodDef rgb_rbm_methods[] = {
+    RGB_METHOD("rbm_gibbs", rbm_gibbs, rbm_gibbs_doc),
+    RGB_METHOD("rbm_mean", rbm_mean, rbm_mean_doc),
+    RGB_METHOD("rbm_train", rbm_train, rbm_train_doc),
+    {NULL, NULL, 0, NULL},
+};

@@ -1,0 +1,117 @@
+/* rg_k_lookup_tpl.h: rg_lookup_t for one real type (RG_K_REAL, RG_K_VECTOR, suffix RG_K_).
+ *
+ * Columns go in strips of 64 bytes (all 16 floats, or 8 doubles), so that the tables of 64
+ * inputs take 16 KiB and stay in L1. Several rows run together to hide the latency of the
+ * additions; a remainder repeats the last row, which writes the same value again. */
+
+#if RG_K_PARTS == 1
+#define EACH(op) op(0, 0) op(1, 0) op(2, 0) op(3, 0)
+#define EACH_ROW(op) op(0) op(1) op(2) op(3)
+#define ROWS 4
+#elif RG_K_PARTS == 2
+#define EACH(op) op(0, 0) op(0, 1) op(1, 0) op(1, 1)
+#define EACH_ROW(op) op(0) op(1)
+#define ROWS 2
+#else
+#define EACH(op) op(0, 0) op(0, 1) op(0, 2) op(0, 3)
+#define EACH_ROW(op) op(0)
+#define ROWS 1
+#endif
+
+/* 16 sums of 4 rows of a strip; w: 4 x 16 columns apart, table: 16 x 64 bytes. */
+INLINE void RG_K_(table_entry)(const RG_K_REAL *w, bool spin, RG_K_REAL *table)
+{
+    enum { STEP = 64 / sizeof(RG_K_REAL) }; /* columns of a strip */
+    for (size_t part = 0; part < RG_K_PARTS; part++) {
+        size_t at = part * (RG_K_BYTES / sizeof(RG_K_REAL));
+        RG_K_VECTOR w0 = *(const RG_K_VECTOR *)&w[at];
+        RG_K_VECTOR w1 = *(const RG_K_VECTOR *)&w[RG_PANEL + at];
+        RG_K_VECTOR w2 = *(const RG_K_VECTOR *)&w[2 * RG_PANEL + at];
+        RG_K_VECTOR w3 = *(const RG_K_VECTOR *)&w[3 * RG_PANEL + at];
+        /* what a clear bit adds: 0, or -w for spins */
+        RG_K_VECTOR n0 = {0}, n1 = {0}, n2 = {0}, n3 = {0};
+        if (spin) {
+            n0 = -w0;
+            n1 = -w1;
+            n2 = -w2;
+            n3 = -w3;
+        }
+        RG_K_VECTOR pair[4] = {n0 + n1, w0 + n1, n0 + w1, w0 + w1};
+        for (size_t n = 0; n < 4; n++) {
+            RG_K_VECTOR off = pair[n] + n2;
+            RG_K_VECTOR on = pair[n] + w2;
+            RG_K_REAL *row = &table[n * STEP + at];
+            *(RG_K_VECTOR *)&row[0] = off + n3;
+            *(RG_K_VECTOR *)&row[4 * STEP] = on + n3;
+            *(RG_K_VECTOR *)&row[8 * STEP] = off + w3;
+            *(RG_K_VECTOR *)&row[12 * STEP] = on + w3;
+        }
+    }
+}
+
+/* Add the tables of one word of inputs to every row of the strip. */
+INLINE void RG_K_(add_word)(const rg_lookup_t *job, size_t word, const RG_K_REAL *table,
+                            RG_K_REAL *out)
+{
+    enum { STEP = 64 / sizeof(RG_K_REAL), WIDTH = RG_K_BYTES / sizeof(RG_K_REAL) };
+    const uint64_t *bits = &job->bits[word];
+    size_t last = job->n_rows - 1;
+    for (size_t row = 0; row < job->n_rows; row += ROWS) {
+#define ROW(r)                                                                                     \
+    size_t row##r = row + r < last ? row + r : last;                                               \
+    uint64_t x##r = bits[row##r * job->stride];                                                    \
+    RG_K_REAL *out##r = &out[row##r * RG_PANEL];
+#define LOAD(r, p) RG_K_VECTOR a##r##p = *(RG_K_VECTOR *)&out##r[p * WIDTH];
+#define ENTRY(r)                                                                                   \
+    const RG_K_REAL *t##r = &table[(16 * g + (x##r & 15)) * STEP];                                 \
+    x##r >>= 4;
+#define ADD(r, p) a##r##p += *(const RG_K_VECTOR *)&t##r[p * WIDTH];
+#define STORE(r, p) *(RG_K_VECTOR *)&out##r[p * WIDTH] = a##r##p;
+        EACH_ROW(ROW)
+        EACH(LOAD)
+        for (size_t g = 0; g < RG_TABLE_GROUPS; g++) {
+            EACH_ROW(ENTRY)
+            EACH(ADD)
+        }
+        EACH(STORE)
+#undef ROW
+#undef LOAD
+#undef ENTRY
+#undef ADD
+#undef STORE
+    }
+}
+
+FN void RG_K_(lookup)(const rg_lookup_t *job, const RG_K_REAL *weights, RG_K_REAL *out)
+{
+    enum { STEP = 64 / sizeof(RG_K_REAL) };
+    _Alignas(64) RG_K_REAL table[RG_TABLE_GROUPS * 16 * STEP];
+    _Alignas(64) RG_K_REAL padded[64 * RG_PANEL];
+    if (job->n_rows == 0) {
+        return;
+    }
+    for (size_t first = 0; first < job->n_inputs; first += 64) {
+        size_t n = job->n_inputs - first < 64 ? job->n_inputs - first : 64;
+        const RG_K_REAL *w = &weights[first * RG_PANEL];
+        if (n < 64) {
+            memset(padded, 0, sizeof padded);
+            memcpy(padded, w, n * RG_PANEL * sizeof *w);
+            w = padded;
+        }
+        for (size_t column = 0; column < RG_PANEL; column += STEP) {
+            for (size_t g = 0; g < RG_TABLE_GROUPS; g++) {
+                RG_K_REAL *entry = &table[g * 16 * STEP];
+                if (job->spin) {
+                    RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], true, entry);
+                } else {
+                    RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], false, entry);
+                }
+            }
+            RG_K_(add_word)(job, first / 64, table, &out[column]);
+        }
+    }
+}
+
+#undef EACH
+#undef EACH_ROW
+#undef ROWS

@@ -1,0 +1,99 @@
+#include "rg_bits.h"
+
+enum { LANES = 8 };
+
+size_t rg_bits_words(size_t n)
+{
+    return n / 64 + (n % 64 != 0);
+}
+
+int rg_bits_pack(const int8_t *values, size_t n_rows, size_t n, int8_t low, int8_t high,
+                 uint64_t *bits)
+{
+    size_t words = rg_bits_words(n);
+    bool bad = false;
+    for (size_t row = 0; row < n_rows; row++) {
+        for (size_t w = 0; w < words; w++) {
+            const int8_t *v = &values[row * n + 64 * w];
+            size_t m = n - 64 * w < 64 ? n - 64 * w : 64;
+            uint64_t word = 0;
+            for (size_t i = 0; i < m; i++) {
+                bad |= v[i] != low && v[i] != high;
+                word |= (uint64_t)(v[i] == high) << i;
+            }
+            bits[row * words + w] = word;
+        }
+    }
+    return bad ? RG_ERR_VALUES : RG_OK;
+}
+
+static void expand(uint64_t word, size_t m, int8_t low, int8_t high, int8_t *out)
+{
+    int8_t step = (int8_t)(high - low);
+    for (size_t i = 0; i < m; i++) {
+        out[i] = (int8_t)(low + step * (int8_t)((word >> i) & 1));
+    }
+}
+
+void rg_bits_unpack(const uint64_t *bits, size_t n_rows, size_t n, int8_t low, int8_t high,
+                    int8_t *values)
+{
+    size_t words = rg_bits_words(n);
+    for (size_t row = 0; row < n_rows; row++) {
+        for (size_t w = 0; w < words; w++) {
+            size_t m = n - 64 * w < 64 ? n - 64 * w : 64;
+            expand(bits[row * words + w], m, low, high, &values[row * n + 64 * w]);
+        }
+    }
+}
+
+void rg_bits_transpose64(uint64_t a[64])
+{
+    /* swap off-diagonal blocks of 32, 16, .. 1 (Hacker's Delight, 7-3) */
+    uint64_t mask = UINT64_C(0x00000000ffffffff);
+    for (size_t width = 32; width != 0; width >>= 1, mask ^= mask << width) {
+        for (size_t k = 0; k < 64; k = ((k | width) + 1) & ~width) {
+            uint64_t t = ((a[k] >> width) ^ a[k | width]) & mask;
+            a[k] ^= t << width;
+            a[k | width] ^= t;
+        }
+    }
+}
+
+void rg_bits_transpose(const uint64_t *bits, size_t n_rows, size_t n, uint64_t *out)
+{
+    size_t in_words = rg_bits_words(n);
+    size_t out_words = rg_bits_words(n_rows);
+    for (size_t rw = 0; rw < out_words; rw++) {
+        size_t rows = n_rows - 64 * rw < 64 ? n_rows - 64 * rw : 64;
+        for (size_t w = 0; w < in_words; w++) {
+            uint64_t tile[64] = {0};
+            for (size_t r = 0; r < rows; r++) {
+                tile[r] = bits[(64 * rw + r) * in_words + w];
+            }
+            rg_bits_transpose64(tile);
+            size_t m = n - 64 * w < 64 ? n - 64 * w : 64;
+            for (size_t i = 0; i < m; i++) {
+                out[(64 * w + i) * out_words + rw] = tile[i];
+            }
+        }
+    }
+}
+
+void rg_replicas_to_spins(const uint64_t *words, size_t n_sites, size_t n_rows, int8_t *spins)
+{
+    for (size_t lane = 0; lane < LANES && 64 * lane < n_rows; lane++) {
+        size_t rows = n_rows - 64 * lane < 64 ? n_rows - 64 * lane : 64;
+        for (size_t first = 0; first < n_sites; first += 64) {
+            size_t m = n_sites - first < 64 ? n_sites - first : 64;
+            uint64_t tile[64] = {0};
+            for (size_t i = 0; i < m; i++) {
+                tile[i] = words[(first + i) * LANES + lane];
+            }
+            rg_bits_transpose64(tile);
+            for (size_t r = 0; r < rows; r++) {
+                expand(tile[r], m, -1, 1, &spins[(64 * lane + r) * n_sites + first]);
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+#include "rg_ising.h"
+
+#include <string.h>
+
+#include "rg_bits.h"
+#include "rg_dispatch.h"
+#include "rg_math.h"
+#include "rg_thread.h"
+
+static uint64_t ones_if(bool condition)
+{
+    return condition ? UINT64_MAX : 0;
+}
+
+void rg_heatbath_init(rg_heatbath_t *self, size_t ndim, double K, double h)
+{
+    size_t z = 2 * ndim;
+    memset(self, 0, sizeof *self);
+    for (size_t j = 0; j <= z; j++) {
+        double field = K * (2.0 * (double)j - (double)z) + h;
+        bool certain = false;
+        uint64_t t = rg_threshold64(1.0 / (1.0 + rg_exp(-2.0 * field)), &certain);
+        self->start[j] = ones_if(t >> 63);
+        for (int k = 0; k < 64; k++) {
+            bool bit = (t >> (63 - k)) & 1;
+            bool next = k < 63 ? (t >> (62 - k)) & 1 : certain;
+            self->toggle[k][j] = ones_if(bit != next);
+        }
+    }
+}
+
+/* Proper colouring of a cycle: parity, and a third colour for the last site of an odd one. */
+static size_t cycle_colour(size_t x, size_t extent)
+{
+    return extent % 2 == 1 && x == extent - 1 ? 2 : x % 2;
+}
+
+static void coordinates(size_t site, size_t ndim, const size_t *shape, size_t *x)
+{
+    for (size_t axis = ndim; axis-- > 0;) {
+        x[axis] = site % shape[axis];
+        site /= shape[axis];
+    }
+}
+
+/* Colours of a product of cycles: the sum of the axes' colours, mod 2 or mod 3. */
+static size_t site_colour(size_t site, size_t ndim, const size_t *shape, size_t n_colours)
+{
+    size_t x[RG_MAX_DIM];
+    size_t sum = 0;
+    coordinates(site, ndim, shape, x);
+    for (size_t axis = 0; axis < ndim; axis++) {
+        sum += cycle_colour(x[axis], shape[axis]);
+    }
+    return sum % n_colours;
+}
+
+static void fill_neighbours(rg_lattice_t *self, const size_t *shape)
+{
+    for (size_t site = 0; site < self->n_sites; site++) {
+        size_t x[RG_MAX_DIM];
+        size_t stride = self->n_sites;
+        coordinates(site, self->ndim, shape, x);
+        for (size_t axis = 0; axis < self->ndim; axis++) {
+            stride /= shape[axis];
+            size_t line = site - x[axis] * stride;
+            size_t forward = (x[axis] + 1) % shape[axis];
+            size_t back = (x[axis] + shape[axis] - 1) % shape[axis];
+            uint32_t *pair = &self->neighbours[2 * (site * self->ndim + axis)];
+            pair[0] = (uint32_t)(line + forward * stride);
+            pair[1] = (uint32_t)(line + back * stride);
+        }
+    }
+}
+
+static void fill_groups(rg_lattice_t *self, const size_t *shape, size_t n_colours)
+{
+    size_t placed = 0;
+    self->n_groups = 0;
+    for (size_t colour = 0; colour < n_colours; colour++) {
+        size_t first = placed;
+        for (size_t site = 0; site < self->n_sites; site++) {
+            if (site_colour(site, self->ndim, shape, n_colours) != colour) {
+                continue;
+            }
+            if ((placed - first) % RG_GROUP_SITES == 0) {
+                self->group_start[self->n_groups++] = placed;
+            }
+            self->sites[placed++] = (uint32_t)site;
+        }
+    }
+    self->group_start[self->n_groups] = placed;
+}
+
+int rg_lattice_init(rg_lattice_t *self, size_t ndim, const size_t *shape)
+{
+    memset(self, 0, sizeof *self);
+    if (ndim < 1 || ndim > RG_MAX_DIM) {
+        return RG_ERR_ARGUMENT;
+    }
+    size_t n_sites = 1;
+    size_t n_colours = 2;
+    for (size_t axis = 0; axis < ndim; axis++) {
+        if (shape[axis] < 2) {
+            return RG_ERR_ARGUMENT;
+        }
+        if (rg_multiply(n_sites, shape[axis], &n_sites) != RG_OK || n_sites > UINT32_MAX) {
+            return RG_ERR_OVERFLOW;
+        }
+        n_colours = shape[axis] % 2 == 1 ? 3 : n_colours;
+    }
+    self->ndim = ndim;
+    self->n_sites = n_sites;
+    self->sites = rg_alloc(n_sites, sizeof *self->sites);
+    self->neighbours = rg_alloc(n_sites, 2 * ndim * sizeof *self->neighbours);
+    self->group_start =
+        rg_alloc(n_sites / RG_GROUP_SITES + n_colours + 1, sizeof *self->group_start);
+    if (self->sites == NULL || self->neighbours == NULL || self->group_start == NULL) {
+        return RG_ERR_MEMORY;
+    }
+    fill_neighbours(self, shape);
+    fill_groups(self, shape, n_colours);
+    return RG_OK;
+}
+
+void rg_lattice_free(rg_lattice_t *self)
+{
+    rg_free(self->sites);
+    rg_free(self->neighbours);
+    rg_free(self->group_start);
+    memset(self, 0, sizeof *self);
+}
+
+static size_t n_blocks(const rg_ising_sample_t *self)
+{
+    return (self->n + RG_PLANE_BITS - 1) / RG_PLANE_BITS;
+}
+
+int rg_ising_sample_init(rg_ising_sample_t *self)
+{
+    self->words = NULL;
+    self->streams = NULL;
+    self->wave_start = 0;
+    self->sweep = 0;
+    self->group = 0;
+    self->started = false;
+    if (self->workers < 1 || !(self->p_up >= 0.0 && self->p_up <= 1.0)) {
+        return RG_ERR_ARGUMENT;
+    }
+    if (self->workers > n_blocks(self)) {
+        self->workers = n_blocks(self) > 0 ? n_blocks(self) : 1;
+    }
+    rg_heatbath_init(&self->heatbath, self->lattice->ndim, self->K, self->h);
+    size_t words = 0;
+    if (rg_multiply(self->lattice->n_sites, RG_LANES * self->workers, &words) != RG_OK) {
+        return RG_ERR_OVERFLOW;
+    }
+    self->words = rg_alloc(words, sizeof *self->words);
+    self->streams = rg_alloc(self->workers, sizeof *self->streams);
+    return self->words == NULL || self->streams == NULL ? RG_ERR_MEMORY : RG_OK;
+}
+
+void rg_ising_sample_free(rg_ising_sample_t *self)
+{
+    rg_free(self->words);
+    rg_free(self->streams);
+    self->words = NULL;
+    self->streams = NULL;
+}
+
+/* Parity of a site's coordinates is its place in the two-colour order: sites of colour 1 come in
+ * the second half. Only meaningful when all extents are even. */
+static void start_block(const rg_ising_sample_t *self, uint64_t *words, size_t block)
+{
+    const rg_lattice_t *lattice = self->lattice;
+    rg_stream_t stream;
+    rg_stream_init(&stream, self->key, RG_PURPOSE_START, block);
+    if (self->start == RG_START_RANDOM) {
+        for (size_t site = 0; site < lattice->n_sites; site++) {
+            rg_stream_plane(&stream, &words[site * RG_LANES]);
+        }
+        return;
+    }
+    uint64_t coin[RG_LANES];
+    rg_stream_biased_plane(&stream, self->p_up, coin);
+    for (size_t i = 0; i < lattice->n_sites; i++) {
+        bool odd = self->start == RG_START_STAGGERED && i >= lattice->n_sites / 2;
+        uint64_t *word = &words[(size_t)lattice->sites[i] * RG_LANES];
+        for (size_t lane = 0; lane < RG_LANES; lane++) {
+            word[lane] = odd ? ~coin[lane] : coin[lane];
+        }
+    }
+}
+
+typedef struct {
+    rg_ising_sample_t *job;
+    size_t n_updates; /* group updates per block in this slice */
+    bool last;        /* the wave ends with this slice */
+} slice_t;
+
+static void run_block(const rg_ising_sample_t *job, size_t slot, size_t n_updates)
+{
+    const rg_lattice_t *lattice = job->lattice;
+    rg_ising_group_t group = {.spins = &job->words[slot * lattice->n_sites * RG_LANES],
+                              .neighbours = lattice->neighbours,
+                              .heatbath = &job->heatbath,
+                              .ndim = lattice->ndim};
+    size_t g = job->group;
+    for (size_t i = 0; i < n_updates; i++) {
+        group.sites = &lattice->sites[lattice->group_start[g]];
+        group.n = lattice->group_start[g + 1] - lattice->group_start[g];
+        rg_kernels()->ising_group(&group, &job->streams[slot]);
+        g = g + 1 == lattice->n_groups ? 0 : g + 1;
+    }
+}
+
+static void slice_worker(void *context, rg_team_t *team, size_t worker)
+{
+    const slice_t *slice = context;
+    rg_ising_sample_t *job = slice->job;
+    size_t n_sites = job->lattice->n_sites;
+    size_t in_wave = n_blocks(job) - job->wave_start;
+    in_wave = in_wave < job->workers ? in_wave : job->workers;
+    for (size_t slot = worker; slot < in_wave; slot += rg_team_size(team)) {
+        size_t block = job->wave_start + slot;
+        uint64_t *words = &job->words[slot * n_sites * RG_LANES];
+        if (!job->started) {
+            rg_stream_init(&job->streams[slot], job->key, RG_PURPOSE_SAMPLE, block);
+            start_block(job, words, block);
+        }
+        run_block(job, slot, slice->n_updates);
+        if (slice->last) {
+            size_t row = block * RG_PLANE_BITS;
+            size_t rows = job->n - row < RG_PLANE_BITS ? job->n - row : RG_PLANE_BITS;
+            rg_replicas_to_spins(words, n_sites, rows, &job->spins[row * n_sites]);
+        }
+    }
+}
+
+int rg_ising_sample_run(rg_ising_sample_t *self, size_t max_groups)
+{
+    if (self->wave_start >= n_blocks(self)) {
+        return RG_OK;
+    }
+    size_t per_sweep = self->lattice->n_groups;
+    size_t left = (self->sweeps - self->sweep) * per_sweep - self->group;
+    slice_t slice = {.job = self, .n_updates = left < max_groups ? left : max_groups};
+    slice.last = slice.n_updates == left;
+    rg_team_run(self->workers, slice_worker, &slice);
+    self->started = true;
+    self->group += slice.n_updates;
+    self->sweep += self->group / per_sweep;
+    self->group %= per_sweep;
+    if (slice.last) {
+        self->wave_start += self->workers;
+        self->sweep = 0;
+        self->group = 0;
+        self->started = false;
+    }
+    return self->wave_start < n_blocks(self) ? RG_MORE : RG_OK;
+}
+
+double rg_ising_sample_done(const rg_ising_sample_t *self)
+{
+    double blocks = (double)n_blocks(self);
+    double sweeps = self->sweeps > 0 ? (double)self->sweeps : 1.0;
+    double wave = (double)(n_blocks(self) - self->wave_start);
+    wave = wave < (double)self->workers ? wave : (double)self->workers;
+    double done = (double)self->wave_start + wave * (double)self->sweep / sweeps;
+    return blocks > 0.0 && done < blocks ? done / blocks : 1.0;
+}

@@ -1,0 +1,32 @@
+/* rg_lookup.h: products with one binary operand, by tables of partial sums.
+ *
+ * All five products of contrastive divergence have a matrix of bits on one side. Weights come in
+ * panels of 16 columns; 4 bits of a row index a table of the 16 possible sums of 4 weight rows
+ * ("four Russians"), so a multiply-add per weight becomes a quarter of an addition. */
+#ifndef RG_LOOKUP_H
+#define RG_LOOKUP_H
+
+#include "rg_base.h"
+
+enum {
+    RG_PANEL = 16,      /* columns of a panel */
+    RG_TABLE_GROUPS = 16 /* groups of 4 inputs per table: one 64-bit word of bits */
+};
+
+/* out[r][j] += sum_i x(r, i) weights[i][j] for r < n_rows, j < 16, i < n_inputs, where x is bit i
+ * of row r as 0/1, or as -1/+1 when `spin`. Row r of bits starts at bits + r * stride words; bits
+ * from n_inputs on may be anything. weights is n_inputs x 16, out is n_rows x 16, both 64-byte
+ * aligned.
+ *
+ * Order of summation, the same in every kernel: a table entry is ((x0 w0 + x1 w1) + x2 w2) +
+ * x3 w3, entries are added to out from the lowest
+ * group of 4 to the highest; inputs beyond n_inputs count as weight 0. */
+typedef struct {
+    const uint64_t *bits;
+    size_t stride;
+    size_t n_rows;
+    size_t n_inputs;
+    bool spin;
+} rg_lookup_t;
+
+#endif

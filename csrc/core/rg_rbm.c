@@ -1,0 +1,357 @@
+#include "rg_rbm.h"
+
+#include <string.h>
+
+#include "rg_bits.h"
+#include "rg_dispatch.h"
+#include "rg_thread.h"
+
+static size_t n_panels(size_t n_units)
+{
+    return (n_units + RG_PANEL - 1) / RG_PANEL;
+}
+
+static size_t panel_units(size_t n_units, size_t panel)
+{
+    size_t left = n_units - panel * RG_PANEL;
+    return left < RG_PANEL ? left : RG_PANEL;
+}
+
+/* Panels per packed row: words of 64 units hold four. */
+static size_t panel_stride(size_t n_units)
+{
+    return 4 * rg_bits_words(n_units);
+}
+
+static size_t real_size(bool single)
+{
+    return single ? sizeof(float) : sizeof(double);
+}
+
+int rg_rbm_init(rg_rbm_t *self, size_t n_visible, size_t n_hidden, bool spin, bool single)
+{
+    *self = (rg_rbm_t){
+        .n_visible = n_visible, .n_hidden = n_hidden, .spin = spin, .single = single};
+    size_t most = (size_t)1 << 20;
+    if (n_visible == 0 || n_hidden == 0 || n_panels(n_visible) > most || n_panels(n_hidden) > most) {
+        return RG_ERR_ARGUMENT;
+    }
+    size_t n_weights = 0;
+    if (rg_multiply(n_panels(n_hidden) * RG_PANEL, n_visible, &n_weights) != RG_OK) {
+        return RG_ERR_OVERFLOW;
+    }
+    self->weights = rg_alloc(n_weights, real_size(single));
+    self->visible_bias = rg_alloc(n_panels(n_visible) * RG_PANEL, real_size(single));
+    self->hidden_bias = rg_alloc(n_panels(n_hidden) * RG_PANEL, real_size(single));
+    return self->weights == NULL || self->visible_bias == NULL || self->hidden_bias == NULL
+               ? RG_ERR_MEMORY
+               : RG_OK;
+}
+
+void rg_rbm_free(rg_rbm_t *self)
+{
+    rg_free(self->weights);
+    rg_free(self->visible_bias);
+    rg_free(self->hidden_bias);
+    self->weights = NULL;
+    self->visible_bias = NULL;
+    self->hidden_bias = NULL;
+}
+
+static void copy_panels(size_t n_visible, size_t n_hidden, bool single, char *matrix, char *panels,
+                        bool to_panels)
+{
+    size_t real = real_size(single);
+    for (size_t panel = 0; panel < n_panels(n_hidden); panel++) {
+        size_t bytes = panel_units(n_hidden, panel) * real;
+        for (size_t i = 0; i < n_visible; i++) {
+            char *row = &matrix[(i * n_hidden + panel * RG_PANEL) * real];
+            char *packed = &panels[(panel * n_visible + i) * RG_PANEL * real];
+            memcpy(to_panels ? packed : row, to_panels ? row : packed, bytes);
+        }
+    }
+}
+
+void rg_rbm_pack(size_t n_visible, size_t n_hidden, bool single, const void *matrix, void *panels)
+{
+    /* only read through: the shared loop takes both directions */
+    copy_panels(n_visible, n_hidden, single, (char *)(uintptr_t)matrix, panels, true);
+}
+
+void rg_rbm_unpack(size_t n_visible, size_t n_hidden, bool single, const void *panels, void *matrix)
+{
+    copy_panels(n_visible, n_hidden, single, matrix, (char *)(uintptr_t)panels, false);
+}
+
+/* What a half-step of some rows needs, whatever the real type. */
+typedef struct {
+    const rg_rbm_t *rbm;
+    bool to_hidden;
+    const uint64_t *given; /* packed rows of the other layer */
+    size_t n_rows;
+    size_t panel; /* of the layer that is drawn */
+} layer_t;
+
+/* Everything a batch of training needs beside the job; shared by the team. */
+typedef struct {
+    uint64_t *rows;       /* (batch + negative) x words(n_visible): v0, then the negative rows */
+    uint64_t *hidden;     /* negative x words(n_hidden) */
+    uint64_t *transposed; /* n_visible x (words(batch) + words(negative)) */
+    void *positive;       /* hidden panels x batch x 16: p0 */
+    void *scratch;        /* per worker: see *_scratch_size */
+    size_t scratch_bytes; /* of one worker */
+} work_t;
+
+/* Scratch for layer_*: a panel of inputs and a transposed panel of weights. */
+static size_t layer_scratch_bytes(const rg_rbm_t *rbm, size_t n_rows)
+{
+    size_t widest = rbm->n_hidden > rbm->n_visible ? rbm->n_hidden : rbm->n_visible;
+    return (n_rows + n_panels(widest) * RG_PANEL) * RG_PANEL * real_size(rbm->single);
+}
+
+static size_t negative_rows(const rg_rbm_train_t *job, size_t batch)
+{
+    return job->persistent ? job->n_chains : batch;
+}
+
+#define REAL float
+#define R_(name) name##_f32
+#include "rg_rbm_tpl.h"
+#undef REAL
+#undef R_
+
+#define REAL double
+#define R_(name) name##_f64
+#include "rg_rbm_tpl.h"
+#undef REAL
+#undef R_
+
+/* ---- Gibbs sampling and conditional means ---- */
+
+typedef struct {
+    rg_rbm_gibbs_t *job;
+    size_t n_half_steps;
+    char *scratch;
+    size_t scratch_bytes;
+} gibbs_slice_t;
+
+static void gibbs_block(const gibbs_slice_t *slice, size_t block, void *scratch)
+{
+    const rg_rbm_gibbs_t *job = slice->job;
+    const rg_rbm_t *rbm = job->rbm;
+    size_t first = block * RG_RBM_BLOCK;
+    size_t n_rows = job->n_rows - first < RG_RBM_BLOCK ? job->n_rows - first : RG_RBM_BLOCK;
+    uint64_t *visible = &job->visible[first * rg_bits_words(rbm->n_visible)];
+    uint64_t *hidden = &job->hidden[first * rg_bits_words(rbm->n_hidden)];
+    for (size_t t = job->step; t < job->step + slice->n_half_steps; t++) {
+        bool to_hidden = (t % 2 == 0) == job->from_visible;
+        uint64_t *drawn = to_hidden ? hidden : visible;
+        size_t n_drawn = to_hidden ? rbm->n_hidden : rbm->n_visible;
+        for (size_t panel = 0; panel < n_panels(n_drawn); panel++) {
+            layer_t layer = {.rbm = rbm,
+                             .to_hidden = to_hidden,
+                             .given = to_hidden ? visible : hidden,
+                             .n_rows = n_rows,
+                             .panel = panel};
+            rg_stream_t stream;
+            rg_stream_init(&stream, job->key, job->purpose,
+                           (uint64_t)block << 44 | (uint64_t)(job->first_step + t) << 20 | panel);
+            rg_panel_bits_t *bits = (rg_panel_bits_t *)drawn + panel;
+            if (rbm->single) {
+                layer_f32(&layer, &stream, bits, NULL, scratch);
+            } else {
+                layer_f64(&layer, &stream, bits, NULL, scratch);
+            }
+        }
+    }
+}
+
+static void gibbs_worker(void *context, rg_team_t *team, size_t worker)
+{
+    const gibbs_slice_t *slice = context;
+    const rg_rbm_gibbs_t *job = slice->job;
+    size_t n_blocks = (job->n_rows + RG_RBM_BLOCK - 1) / RG_RBM_BLOCK;
+    for (size_t i = worker; i < job->workers; i += rg_team_size(team)) {
+        if (job->next_block + i < n_blocks) {
+            gibbs_block(slice, job->next_block + i, &slice->scratch[worker * slice->scratch_bytes]);
+        }
+    }
+}
+
+int rg_rbm_gibbs_run(rg_rbm_gibbs_t *self, size_t max_half_steps)
+{
+    size_t n_blocks = (self->n_rows + RG_RBM_BLOCK - 1) / RG_RBM_BLOCK;
+    if (self->next_block >= n_blocks || self->n_half_steps == 0) {
+        return RG_OK;
+    }
+    size_t left = self->n_half_steps - self->step;
+    gibbs_slice_t slice = {.job = self,
+                           .n_half_steps = left < max_half_steps ? left : max_half_steps,
+                           .scratch_bytes = layer_scratch_bytes(self->rbm, RG_RBM_BLOCK)};
+    slice.scratch = rg_alloc(self->workers, slice.scratch_bytes);
+    if (slice.scratch == NULL) {
+        return RG_ERR_MEMORY;
+    }
+    rg_team_run(self->workers, gibbs_worker, &slice);
+    rg_free(slice.scratch);
+    self->step += slice.n_half_steps;
+    if (self->step == self->n_half_steps) {
+        self->step = 0;
+        self->next_block += self->workers;
+    }
+    return self->next_block < n_blocks ? RG_MORE : RG_OK;
+}
+
+typedef struct {
+    const rg_rbm_t *rbm;
+    bool to_hidden;
+    const uint64_t *given;
+    size_t n_rows;
+    char *mean;
+    char *scratch;
+    size_t scratch_bytes;
+} mean_job_t;
+
+static void mean_worker(void *context, rg_team_t *team, size_t worker)
+{
+    const mean_job_t *job = context;
+    const rg_rbm_t *rbm = job->rbm;
+    size_t n_out = job->to_hidden ? rbm->n_hidden : rbm->n_visible;
+    size_t words = rg_bits_words(job->to_hidden ? rbm->n_visible : rbm->n_hidden);
+    size_t real = real_size(rbm->single);
+    size_t n_blocks = (job->n_rows + RG_RBM_BLOCK - 1) / RG_RBM_BLOCK;
+    for (size_t block = worker; block < n_blocks; block += rg_team_size(team)) {
+        size_t first = block * RG_RBM_BLOCK;
+        size_t n_rows = job->n_rows - first < RG_RBM_BLOCK ? job->n_rows - first : RG_RBM_BLOCK;
+        for (size_t panel = 0; panel < n_panels(n_out); panel++) {
+            layer_t layer = {.rbm = rbm,
+                             .to_hidden = job->to_hidden,
+                             .given = &job->given[first * words],
+                             .n_rows = n_rows,
+                             .panel = panel};
+            char *inputs = &job->scratch[worker * job->scratch_bytes];
+            if (rbm->single) {
+                layer_f32(&layer, NULL, NULL, (float *)(void *)inputs, inputs);
+            } else {
+                layer_f64(&layer, NULL, NULL, (double *)(void *)inputs, inputs);
+            }
+            for (size_t row = 0; row < n_rows; row++) {
+                memcpy(&job->mean[((first + row) * n_out + panel * RG_PANEL) * real],
+                       &inputs[row * RG_PANEL * real], panel_units(n_out, panel) * real);
+            }
+        }
+    }
+}
+
+int rg_rbm_mean(const rg_rbm_t *rbm, bool to_hidden, const uint64_t *given, size_t n_rows,
+                size_t workers, void *mean)
+{
+    mean_job_t job = {.rbm = rbm,
+                      .to_hidden = to_hidden,
+                      .given = given,
+                      .n_rows = n_rows,
+                      .mean = mean,
+                      .scratch_bytes = layer_scratch_bytes(rbm, RG_RBM_BLOCK)};
+    job.scratch = rg_alloc(workers, job.scratch_bytes);
+    if (job.scratch == NULL) {
+        return RG_ERR_MEMORY;
+    }
+    rg_team_run(workers, mean_worker, &job);
+    rg_free(job.scratch);
+    return RG_OK;
+}
+
+/* ---- training ---- */
+
+int rg_rbm_train_init(rg_rbm_train_t *self)
+{
+    const rg_rbm_t *rbm = self->rbm;
+    self->next_row = 0;
+    self->n_different = 0;
+    self->n_negative = 0;
+    self->workspace = NULL;
+    if (self->batch_size < 1 || self->k < 1 || self->k > 2047 || self->workers < 1 ||
+        (self->persistent && self->n_chains < 1)) {
+        return RG_ERR_ARGUMENT;
+    }
+    size_t negative = negative_rows(self, self->batch_size);
+    size_t inputs = 64 * (rg_bits_words(self->batch_size) + rg_bits_words(negative));
+    size_t real = real_size(rbm->single);
+    work_t *work = rg_alloc(1, sizeof *work);
+    self->workspace = work;
+    if (work == NULL) {
+        return RG_ERR_MEMORY;
+    }
+    work->scratch_bytes = layer_scratch_bytes(rbm, self->batch_size + negative) +
+                          (inputs + rbm->n_visible) * RG_PANEL * real;
+    size_t positive = 0;
+    if (rg_multiply(n_panels(rbm->n_hidden) * RG_PANEL, self->batch_size, &positive) != RG_OK) {
+        return RG_ERR_OVERFLOW;
+    }
+    work->rows = rg_alloc(self->batch_size + negative, 8 * rg_bits_words(rbm->n_visible));
+    work->hidden = rg_alloc(negative, 8 * rg_bits_words(rbm->n_hidden));
+    work->transposed = rg_alloc(rbm->n_visible, inputs / 8);
+    work->positive = rg_alloc(positive, real);
+    work->scratch = rg_alloc(self->workers, work->scratch_bytes);
+    return work->rows == NULL || work->hidden == NULL || work->transposed == NULL ||
+                   work->positive == NULL || work->scratch == NULL
+               ? RG_ERR_MEMORY
+               : RG_OK;
+}
+
+void rg_rbm_train_free(rg_rbm_train_t *self)
+{
+    work_t *work = self->workspace;
+    if (work != NULL) {
+        rg_free(work->rows);
+        rg_free(work->hidden);
+        rg_free(work->transposed);
+        rg_free(work->positive);
+        rg_free(work->scratch);
+        rg_free(work);
+    }
+    self->workspace = NULL;
+}
+
+typedef struct {
+    rg_rbm_train_t *job;
+    size_t n_batches;
+} train_slice_t;
+
+static void train_worker(void *context, rg_team_t *team, size_t worker)
+{
+    const train_slice_t *slice = context;
+    rg_rbm_train_t *job = slice->job;
+    for (size_t i = 0; i < slice->n_batches; i++) {
+        if (job->rbm->single) {
+            train_batch_f32(job, team, worker);
+        } else {
+            train_batch_f64(job, team, worker);
+        }
+    }
+}
+
+int rg_rbm_train_run(rg_rbm_train_t *self, size_t max_batches)
+{
+    size_t left = (self->n_rows - self->next_row + self->batch_size - 1) / self->batch_size;
+    train_slice_t slice = {.job = self, .n_batches = left < max_batches ? left : max_batches};
+    if (slice.n_batches == 0) {
+        return RG_OK;
+    }
+    const work_t *work = self->workspace;
+    size_t words = rg_bits_words(self->rbm->n_visible);
+    size_t bytes = 8 * words * self->n_chains;
+    if (self->persistent) { /* chains stay behind the rows of a full batch: see negative_at */
+        memcpy(&work->rows[self->batch_size * words], self->negative, bytes);
+    }
+    rg_team_run(self->workers, train_worker, &slice);
+    if (!self->persistent) {
+        bytes = 8 * words * self->n_negative;
+    }
+    memcpy(self->negative, &work->rows[self->batch_size * words], bytes);
+    bool finite = self->rbm->single ? all_finite_f32(self->rbm) : all_finite_f64(self->rbm);
+    if (!finite) {
+        return RG_ERR_NONFINITE;
+    }
+    return self->next_row < self->n_rows ? RG_MORE : RG_OK;
+}

@@ -1,0 +1,103 @@
+/* rg_rbm.h: Bernoulli restricted Boltzmann machines on packed bits: Gibbs steps and training.
+ *
+ * E(v, h) = -b.v - c.h - v.W h with units -1/+1 (spin) or 0/1. Weights live in panels of 16
+ * hidden units: weights[panel][visible][16], hidden units beyond n_hidden have weight 0. float32
+ * (`single`) or float64; the bits drawn do not depend on the instruction set or on workers.
+ * States are row-packed bits (rg_bits.h). */
+#ifndef RG_RBM_H
+#define RG_RBM_H
+
+#include "rg_base.h"
+#include "rg_rng.h"
+
+enum { RG_RBM_BLOCK = 512 /* rows that share a stream in Gibbs sampling */ };
+
+typedef struct {
+    size_t n_visible;
+    size_t n_hidden;
+    bool spin;
+    bool single;
+    void *weights;      /* panels of n_hidden, x n_visible x 16 */
+    void *visible_bias; /* padded to a multiple of 16 */
+    void *hidden_bias;  /* likewise */
+} rg_rbm_t;
+
+/* Allocate the arrays (zeros). RG_OK, RG_ERR_ARGUMENT (no units, or 2^20 panels and more),
+ * RG_ERR_OVERFLOW, RG_ERR_MEMORY; free in every case. */
+int RG_WARN_UNUSED rg_rbm_init(rg_rbm_t *self, size_t n_visible, size_t n_hidden, bool spin,
+                               bool single);
+void rg_rbm_free(rg_rbm_t *self);
+
+/* Row-major matrix (n_visible x n_hidden, of the machine's type) into panels, and back. */
+void rg_rbm_pack(size_t n_visible, size_t n_hidden, bool single, const void *matrix, void *panels);
+void rg_rbm_unpack(size_t n_visible, size_t n_hidden, bool single, const void *panels,
+                   void *matrix);
+
+/* n_rows independent Gibbs chains. Half-step t = 0 .. n_half_steps - 1 draws the other layer,
+ * starting from `visible` (from_visible) or `hidden`; block b of 512 rows and panel p of 16
+ * units draw from the stream (key, purpose, b << 44 | (first_step + t) << 20 | p). Both arrays
+ * hold the current states; on RG_MORE every block has whole half-steps. */
+typedef struct {
+    const rg_rbm_t *rbm;
+    uint64_t key[4];
+    uint64_t purpose;
+    size_t first_step;
+    size_t n_half_steps; /* first_step + n_half_steps < 2^24 */
+    bool from_visible;
+    size_t n_rows;     /* fewer than 2^20 blocks */
+    uint64_t *visible; /* n_rows x words(n_visible) */
+    uint64_t *hidden;  /* n_rows x words(n_hidden) */
+    size_t workers;
+    size_t next_block; /* cursor, start at 0 */
+    size_t step;       /* half-steps that the running wave of `workers` blocks has done */
+} rg_rbm_gibbs_t;
+
+/* Do up to max_half_steps for the running wave. RG_OK, RG_MORE, RG_ERR_MEMORY. */
+int RG_WARN_UNUSED rg_rbm_gibbs_run(rg_rbm_gibbs_t *self, size_t max_half_steps);
+
+/* Conditional means of one layer given bits of the other: mean is n_rows x n_out, row-major, of
+ * the machine's type. to_hidden: n_out = n_hidden, given = visible bits. RG_OK, RG_ERR_MEMORY. */
+int RG_WARN_UNUSED rg_rbm_mean(const rg_rbm_t *rbm, bool to_hidden, const uint64_t *given,
+                               size_t n_rows, size_t workers, void *mean);
+
+/* Contrastive divergence over batches of `order`. Per batch, with B data rows v0 and M negative
+ * rows (CD: M = B, started at v0; PCD: M = n_chains, started at `negative`), k Gibbs steps give
+ * v1, and with p = E[h | v]
+ *   velocity = momentum velocity + rate ((v0' p0)/B - (v1' p1)/M - l1 sign(W));  W += velocity
+ * and likewise for the biases without l1 (Hinton 2002, Neural Computation 14, 1771; Tieleman
+ * 2008). The half-step t of batch s draws from (key, RG_PURPOSE_RBM_TRAIN, s << 32 | t << 20 |
+ * panel). Sums run in the order of rg_lookup.h. */
+typedef struct {
+    rg_rbm_t *rbm;
+    void *weight_velocity; /* panels, like rbm->weights */
+    void *visible_velocity;
+    void *hidden_velocity;
+    const uint64_t *data;   /* row-packed */
+    const uint32_t *order;  /* n_rows row numbers: the epoch's shuffle */
+    size_t n_rows;
+    size_t batch_size;
+    uint64_t *negative; /* CD: batch_size rows (out: the last v1); PCD: n_chains rows (in, out) */
+    size_t n_chains;
+    bool persistent;
+    size_t k; /* 1 .. 2047 */
+    double learning_rate;
+    double momentum;
+    double l1;
+    uint64_t key[4];
+    uint64_t step; /* batches done so far in the whole training; advanced */
+    size_t workers;
+    size_t next_row;       /* cursor into order */
+    uint64_t n_different;  /* CD: visible units that v1 changed, summed over the batches done */
+    size_t n_negative;     /* rows of `negative` that are filled */
+    void *workspace;       /* owned */
+} rg_rbm_train_t;
+
+/* Allocate the workspace; set the cursors to 0. RG_OK, RG_ERR_ARGUMENT, RG_ERR_OVERFLOW,
+ * RG_ERR_MEMORY; free in every case. */
+int RG_WARN_UNUSED rg_rbm_train_init(rg_rbm_train_t *self);
+
+/* Train on up to max_batches. RG_OK (epoch done), RG_MORE, RG_ERR_NONFINITE. Whole batches only. */
+int RG_WARN_UNUSED rg_rbm_train_run(rg_rbm_train_t *self, size_t max_batches);
+void rg_rbm_train_free(rg_rbm_train_t *self);
+
+#endif

@@ -1,0 +1,250 @@
+"""Deep belief networks: Boltzmann machines trained greedily, one on top of the other."""
+
+import math
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.utils.validation import check_is_fitted
+
+from rgdl import _validate
+from rgdl._progress import Progress
+from rgdl._rng import RngLike, draw_key
+from rgdl._units import Packed, pack_units
+from rgdl.rbm import RBM
+
+__all__ = ["DBN"]
+
+
+class DBN(TransformerMixin, BaseEstimator):
+    """Stack of restricted Boltzmann machines, trained layer by layer.
+
+    Layer 0 is trained on the data, every further one on one keyed sample of the
+    hidden units below it (Hinton, Osindero and Teh, Neural Computation 18, 1527
+    (2006); Mehta and Schwab, arXiv:1410.3831, use 1600-400-100-25).
+
+    Parameters
+    ----------
+    layers : tuple of int, default (400, 100, 25)
+        Hidden units of each layer, from the data upwards.
+    rbm : RBM, optional
+        Prototype of every layer: its parameters are used with `n_hidden` replaced;
+        its `rng` keys the whole stack. By default ``RBM(units="binary")``.
+
+    Attributes
+    ----------
+    layers_ : list of RBM
+        The trained machines, layer 0 first.
+    lattice_shape_ : tuple of int
+        Shape of one row of the data.
+    n_features_in_ : int
+
+    Raises
+    ------
+    ValueError, TypeError
+        In `fit`, for parameters outside their range and data that are not two-valued.
+
+    Examples
+    --------
+    >>> import rgdl
+    >>> s = rgdl.sample(rgdl.Ising((8, 8), K=0.4), 500, rng=0)
+    >>> rbm = rgdl.RBM(units="spin", n_epochs=3, rng=1)
+    >>> dbn = rgdl.DBN(layers=(16, 4), rbm=rbm).fit(s)
+    >>> dbn.transform(s).shape, dbn.receptive_fields(1).shape
+    ((500, 4), (4, 8, 8))
+    """
+
+    def __init__(
+        self, layers: tuple[int, ...] = (400, 100, 25), *, rbm: RBM | None = None
+    ) -> None:
+        self.layers = layers
+        self.rbm = rbm
+
+    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
+        r"""Train the layers, from the data upwards.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, features) or (n, \*lattice)
+            Two-valued rows in the prototype's units.
+        y : ignored
+
+        Returns
+        -------
+        DBN
+            self.
+
+        Raises
+        ------
+        ValueError, TypeError, ConvergenceError
+            See the class.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> rbm = rgdl.RBM(units="spin", n_epochs=1, rng=1)
+        >>> [layer.W_.shape for layer in rgdl.DBN((8, 2), rbm=rbm).fit(s).layers_]
+        [(16, 8), (8, 2)]
+        """
+        sizes = [_validate.count(size, "every entry of layers") for size in self.layers]
+        if not sizes:
+            raise ValueError("layers must name at least one layer, got ()")
+        prototype = RBM(units="binary") if self.rbm is None else self.rbm
+        if not isinstance(prototype, RBM):
+            raise TypeError(f"rbm must be a rgdl.RBM, got {type(prototype).__name__}")
+        keys = np.random.default_rng(prototype.rng)
+        data = pack_units(X, prototype.units, "X")
+        self.lattice_shape_ = data.row_shape
+        self.n_features_in_ = math.prod(data.row_shape)
+        self.layers_: list[RBM] = []
+        with Progress("DBN", prototype.progress) as update:
+            for depth, size in enumerate(sizes):
+                layer = clone(prototype).set_params(
+                    n_hidden=size,
+                    rng=np.random.SeedSequence(draw_key(keys).tolist()),
+                    progress=False,
+                )
+                layer._fit_packed(
+                    data, lambda done, d=depth: update((d + done) / len(sizes))
+                )
+                self.layers_.append(layer)
+                key = draw_key(keys)
+                if depth + 1 < len(sizes):
+                    _, hidden = layer._draw(data.bits, 1, key)
+                    data = Packed(hidden, (size,))
+        return self
+
+    def _means(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        check_is_fitted(self, "layers_")
+        means: npt.NDArray[Any] = self.layers_[0].transform(X)
+        for layer in self.layers_[1:]:
+            means = layer._dense_mean(means @ layer.W_ + layer.c_)
+        return means
+
+    def transform(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        r"""Means of the top layer after a mean-field pass upwards.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, features) or (n, \*lattice)
+
+        Returns
+        -------
+        ndarray, shape (n, layers[-1])
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `RBM.transform`.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> rbm = rgdl.RBM(units="spin", n_epochs=1, rng=1)
+        >>> rgdl.DBN((8, 2), rbm=rbm).fit(s).transform(s).shape
+        (200, 2)
+        """
+        return self._means(X)
+
+    def reconstruct(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
+        r"""Means of the data units after a mean-field pass up to the top and down.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, features) or (n, \*lattice)
+
+        Returns
+        -------
+        ndarray, shape (n, \*lattice_shape_)
+            In the units' range.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `RBM.transform`.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> rbm = rgdl.RBM(units="spin", n_epochs=1, rng=1)
+        >>> rgdl.DBN((8, 2), rbm=rbm).fit(s).reconstruct(s).shape
+        (200, 4, 4)
+        """
+        means = self._means(X)
+        for layer in reversed(self.layers_):
+            means = layer._means_down(means)
+        return means.reshape(-1, *self.lattice_shape_)
+
+    def sample(self, n: int, *, steps: int = 1000, rng: RngLike = None) -> Any:
+        r"""Draw from the network: Gibbs steps in the top machine, then down once.
+
+        Parameters
+        ----------
+        n : int
+        steps : int, default 1000
+            Gibbs steps of the top machine, from fair units.
+        rng : None, int, SeedSequence, BitGenerator or Generator
+
+        Returns
+        -------
+        ndarray of int8 (spin) or uint8 (binary), shape (n, \*lattice_shape_)
+
+        Raises
+        ------
+        ValueError, TypeError
+            When n or steps is not positive.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> rbm = rgdl.RBM(units="spin", n_epochs=1, rng=1)
+        >>> rgdl.DBN((8, 2), rbm=rbm).fit(s).sample(3, steps=10, rng=0).shape
+        (3, 4, 4)
+        """
+        check_is_fitted(self, "layers_")
+        generator = np.random.default_rng(rng)
+        states = self.layers_[-1].sample(n, steps=steps, rng=generator)
+        for layer in reversed(self.layers_[:-1]):
+            states = layer.sample_visible(states, rng=generator)
+        return states.reshape(-1, *self.lattice_shape_)
+
+    def receptive_fields(self, layer: int = -1) -> npt.NDArray[Any]:
+        r"""Effective receptive fields: the product of the weight matrices up to a layer.
+
+        Parameters
+        ----------
+        layer : int, default -1
+            0 is the layer on the data; negative counts from the top.
+
+        Returns
+        -------
+        ndarray, shape (layers[layer], \*lattice_shape_)
+            :math:`r^{(0)} = W^{(0)}`, :math:`r^{(l)} = r^{(l-1)} W^{(l)}` (Mehta and
+            Schwab, arXiv:1410.3831, Appendix B), one map per hidden unit.
+
+        Raises
+        ------
+        ValueError
+            When there is no such layer.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> rbm = rgdl.RBM(units="spin", n_epochs=1, rng=1)
+        >>> rgdl.DBN((8, 2), rbm=rbm).fit(s).receptive_fields(0).shape
+        (8, 4, 4)
+        """
+        check_is_fitted(self, "layers_")
+        depth = len(self.layers_)
+        if not -depth <= layer < depth:
+            raise ValueError(f"layer must be in [{-depth}, {depth}), got {layer}")
+        fields = self.layers_[0].W_
+        for machine in self.layers_[1 : layer % depth + 1]:
+            fields = fields @ machine.W_
+        return np.ascontiguousarray(fields.T).reshape(-1, *self.lattice_shape_)

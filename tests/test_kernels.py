@@ -1,0 +1,221 @@
+"""Every kernel variant against the readable twins in _reference.py, bit for bit."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rgdl import _core
+from rgdl import _reference as ref
+
+KEY = np.array([3, 1, 4, 15], dtype=np.uint64)
+
+
+@pytest.mark.parametrize(("purpose", "index"), [(1, 0), (16, 2**40 + 7)])
+def test_stream_planes(simd, purpose, index):
+    stream = ref.Stream(KEY, purpose, index)
+    expected = np.array([stream.plane() for _ in range(9)])
+    assert np.array_equal(_core.stream_planes(KEY, purpose, index, 9), expected)
+
+
+@pytest.mark.parametrize("p", [0.0, 1.0, 0.5, 0.3, 1e-12, 1 - 2.0**-53])
+def test_biased_planes(p):
+    stream = ref.Stream(KEY, 5, 1)
+    expected = np.array([ref.biased_plane(stream, p) for _ in range(3)])
+    got = _core.biased_planes(KEY, 5, 1, 3, p)
+    assert np.array_equal(got, expected)
+    if p in (0.0, 1.0):
+        assert np.all(got == (np.uint64(2**64 - 1) if p else np.uint64(0)))
+
+
+def test_biased_plane_frequency():
+    # 2 million bits, sd of the count 22: sees an error of 25 % in p at 5 sigma
+    n, p = 4000, 2.0**-12
+    on = np.bitwise_count(_core.biased_planes(KEY, 5, 2, n, p)).sum()
+    mean, sd = 512 * n * p, math.sqrt(512 * n * p)
+    assert abs(on - mean) < 5 * sd
+    assert abs(on - 1.5 * mean) > 5 * sd  # broken twin: a p that is off by half
+
+
+def test_normals_and_permutation():
+    assert np.array_equal(
+        _core.normals(KEY, 19, 0, 33), ref.normals(ref.Stream(KEY, 19, 0), 33)
+    )
+    assert np.array_equal(
+        _core.permutation(KEY, 20, 4, 50), ref.permutation(ref.Stream(KEY, 20, 4), 50)
+    )
+    assert sorted(_core.permutation(KEY, 20, 5, 1000)) == list(range(1000))
+
+
+def test_normal_moments():
+    z = _core.normals(KEY, 19, 1, 100_000)
+    assert abs(z.mean()) < 5 / math.sqrt(len(z))
+    assert abs(z.var() - 1) < 5 * math.sqrt(2 / len(z))
+    assert abs((z**4).mean() - 3) < 5 * math.sqrt(96 / len(z))
+
+
+@given(st.floats(min_value=1e-300, max_value=1e300))
+def test_logarithm(x):
+    got = float(_core.logarithm(np.array(x)))
+    assert got == ref.log(x)
+    assert abs(got - math.log(x)) <= 3e-16 * max(1.0, abs(math.log(x)))
+
+
+@given(st.floats(min_value=-700, max_value=700))
+def test_reference_exp_is_accurate(x):
+    assert abs(ref.exp(x) - math.exp(x)) <= 3e-16 * math.exp(x)
+
+
+SHAPES = [(6,), (5,), (2,), (4, 6), (3, 5), (2, 2), (12, 13), (2, 4, 3)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize(("K", "h", "start"), [(0.44, 0.0, 0), (0.9, 0.2, 1)])
+def test_ising_block(simd, shape, K, h, start):
+    expected = ref.ising_block(shape, K, h, 2, start, 0.4, KEY)
+    got = _core.ising_sample(shape, K, h, 512, 2, start, 0.4, KEY, 1, None)
+    assert np.array_equal(got.reshape(-1, *shape), expected)
+
+
+def test_staggered_start():
+    got = _core.ising_sample((4, 6), 0.1, 0.0, 512, 0, 2, 0.5, KEY, 1, None)
+    assert np.array_equal(
+        got.reshape(-1, 4, 6), ref.ising_block((4, 6), 0.1, 0.0, 0, 2, 0.5, KEY)
+    )
+    parity = (-1) ** np.indices((4, 6)).sum(axis=0)
+    assert set(np.unique((got.reshape(-1, 4, 6) * parity).mean(axis=(1, 2)))) == {-1, 1}
+
+
+def test_certain_and_impossible_spins():
+    # fields of 400: probabilities that round to 1 must be exactly 1
+    up = _core.ising_sample((4, 4), 0.0, 400.0, 512, 1, 0, 0.5, KEY, 1, None)
+    assert up.min() == 1
+    down = _core.ising_sample((4, 4), 0.0, -400.0, 512, 1, 0, 0.5, KEY, 1, None)
+    assert down.max() == -1
+
+
+def test_groups_hold_no_neighbours():
+    for shape in [*SHAPES, (9, 64), (7, 7, 7)]:
+        groups = ref.site_groups(shape)
+        assert sorted(s for g in groups for s in g) == list(np.ndindex(shape))
+        for group in groups:
+            sites = set(group)
+            for site in group:
+                for axis, extent in enumerate(shape):
+                    x = (site[axis] + 1) % extent
+                    assert (*site[:axis], x, *site[axis + 1 :]) not in sites
+
+
+# ---- Boltzmann machines ----
+
+
+def machine(n_visible, n_hidden, dtype, seed, scale=0.5):
+    rng = np.random.default_rng(seed)
+    return tuple(
+        (scale * rng.standard_normal(shape)).astype(dtype)
+        for shape in ((n_visible, n_hidden), n_visible, n_hidden)
+    )
+
+
+def states(n_rows, n_units, spin, dtype, seed):
+    up = np.random.default_rng(seed).random((n_rows, n_units)) < 0.5
+    return np.where(up, 1, -1 if spin else 0).astype(dtype)
+
+
+def pack(x, spin):
+    return _core.pack(np.ascontiguousarray(x.astype(np.int8)), -1 if spin else 0)
+
+
+def unpack(bits, n, spin, dtype):
+    return _core.unpack(bits, n, -1 if spin else 0).astype(dtype)
+
+
+SIZES = [(1, 1, 1), (5, 3, 2), (64, 16, 7), (70, 33, 5), (130, 17, 66)]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("spin", [True, False])
+@pytest.mark.parametrize(("n_visible", "n_hidden", "n_rows"), SIZES)
+def test_rbm_mean(simd, n_visible, n_hidden, n_rows, spin, dtype):
+    W, b, c = machine(n_visible, n_hidden, dtype, 1)
+    v = states(n_rows, n_visible, spin, dtype, 2)
+    got = _core.rbm_mean(W, b, c, spin, pack(v, spin), True, 1)
+    expected = ref.unit_means(ref.lookup_product(v, W, np.tile(c, (n_rows, 1))), spin)
+    assert got.dtype == dtype
+    assert np.array_equal(got, expected)
+    exact = v.astype(float) @ W.astype(float) + c
+    exact = np.tanh(exact) if spin else 1 / (1 + np.exp(-exact))
+    assert np.allclose(got, exact, atol=2e-6 if dtype == "float32" else 1e-14)
+    h = states(n_rows, n_hidden, spin, dtype, 3)
+    down = _core.rbm_mean(W, b, c, spin, pack(h, spin), False, 1)
+    expected = ref.unit_means(ref.lookup_product(h, W.T, np.tile(b, (n_rows, 1))), spin)
+    assert np.array_equal(down, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("spin", [True, False])
+@pytest.mark.parametrize(("n_visible", "n_hidden", "n_rows"), SIZES)
+def test_rbm_gibbs(simd, n_visible, n_hidden, n_rows, spin, dtype):
+    W, b, c = machine(n_visible, n_hidden, dtype, 4)
+    v = states(n_rows, n_visible, spin, dtype, 5)
+    visible = pack(v, spin)
+    hidden = np.zeros((n_rows, -(-n_hidden // 64)), dtype=np.uint64)
+    _core.rbm_gibbs(W, b, c, spin, visible, hidden, True, 3, KEY, 17, 0, 1, None)
+    v1, h1 = ref.rbm_gibbs(W, b, c, spin, v, 3, KEY)
+    assert np.array_equal(unpack(visible, n_visible, spin, dtype), v1)
+    assert np.array_equal(unpack(hidden, n_hidden, spin, dtype), h1)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("spin", [True, False])
+@pytest.mark.parametrize("n_chains", [None, 70])
+@pytest.mark.parametrize(("n_visible", "n_hidden"), [(5, 3), (70, 33)])
+def test_rbm_train(simd, n_visible, n_hidden, n_chains, spin, dtype):
+    """Three batches, the last one short, against the twin, in every bit."""
+    n_rows, batch_size, k = 25, 10, 2
+    parameters = machine(n_visible, n_hidden, dtype, 6, 0.1)
+    twin = tuple(a.copy() for a in parameters)
+    velocities = tuple(np.zeros_like(a) for a in parameters)
+    twin_velocities = tuple(np.zeros_like(a) for a in parameters)
+    data = states(n_rows, n_visible, spin, dtype, 7)
+    order = np.random.default_rng(8).permutation(n_rows).astype(np.uint32)
+    chains = states(n_chains or batch_size, n_visible, spin, dtype, 9)
+    negative = pack(chains, spin)
+    settings_ = (k, 0.1, 0.5, 0.01)
+    done, changed, filled = _core.rbm_train(
+        *parameters, spin, *velocities, pack(data, spin), order, negative,
+        batch_size, n_chains is not None, *settings_, KEY, 40, 1, None,
+    )  # fmt: skip
+    particles = chains if n_chains else None
+    expected_changed = 0
+    for step, first in enumerate(range(0, n_rows, batch_size)):
+        rows = data[order[first : first + batch_size]]
+        last = ref.rbm_batch(
+            twin, twin_velocities, spin, rows, particles, *settings_, KEY, 40 + step
+        )
+        if n_chains:
+            particles = last
+        else:
+            expected_changed += int((last != rows).sum())
+    assert done == 3
+    assert filled == len(last)
+    assert changed == (0 if n_chains else expected_changed)
+    assert np.array_equal(unpack(negative[:filled], n_visible, spin, dtype), last)
+    for got, expected in zip(parameters + velocities, twin + twin_velocities, strict=True):
+        assert np.array_equal(got, expected)
+
+
+@given(st.data())
+@settings(max_examples=30)
+def test_pack_equals_packbits(data):
+    n, units = data.draw(st.tuples(st.integers(1, 5), st.integers(1, 150)))
+    seed = data.draw(st.integers(0, 2**32))
+    values = np.random.default_rng(seed).integers(0, 2, (n, units)).astype(np.int8)
+    bits = _core.pack(values, 0)
+    expected = np.packbits(values, axis=1, bitorder="little")
+    assert np.array_equal(bits.view(np.uint8)[:, : expected.shape[1]], expected)
+    assert not bits.view(np.uint8)[:, expected.shape[1] :].any()
+    assert np.array_equal(_core.unpack(bits, units, 0), values)
+    assert np.array_equal(_core.unpack(_core.pack(2 * values - 1, -1), units, 0), values)
