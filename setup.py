@@ -22,7 +22,7 @@ core = Extension(
     "rgdl._core",
     sources=files("*.c"),
     depends=files("*.h"),
-    include_dirs=["csrc/core", np.get_include()],
+    include_dirs=["csrc/core"],
     define_macros=[
         ("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION"),
         ("NPY_TARGET_VERSION", "NPY_2_0_API_VERSION"),
@@ -33,7 +33,7 @@ core = Extension(
     extra_compile_args=[
         *["-std=c11", "-O3", "-ffp-contract=off", "-pthread", "-fvisibility=hidden"],
         *["-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes", "-Wmissing-prototypes"],
-        *["-Wcast-qual", "-Wvla"],
+        *["-Wcast-qual", "-Wvla", "-isystem", np.get_include()],
     ],
     extra_link_args=["-pthread"],
     py_limited_api=not FREE_THREADED,

@@ -1,4 +1,4 @@
-"""Readable twins of the C kernels: what each computes, one state and one site at a time.
+"""Readable twins of the C kernels: what each computes, state by state, site by site.
 
 Slow on purpose. Tests compare every kernel with its twin here; notebooks may show them.
 """
@@ -181,7 +181,10 @@ def majority(spins: Spins, b: int, key: Words) -> Spins:
 
 # ---- elementary functions and draws that decide bits (rg_math.h, rg_draw.c) ----------
 
-_LN2_HI, _LN2_LO = float.fromhex("0x1.62e42feep-1"), float.fromhex("0x1.a39ef35793c76p-33")
+_LN2_HI, _LN2_LO = (
+    float.fromhex("0x1.62e42feep-1"),
+    float.fromhex("0x1.a39ef35793c76p-33"),
+)
 _LOG2_E = float.fromhex("0x1.71547652b82fep+0")
 
 

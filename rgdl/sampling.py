@@ -35,7 +35,7 @@ class SampleInfo:
         "random" (independent fair spins), "ordered" or "staggered" (all up or all
         down by a keyed coin per row, times the sublattice sign if staggered).
     key : tuple of int
-        The 256-bit key: ``sample(..., rng=...)`` with the same key gives the same bits.
+        The 256-bit key that was drawn: ``sample(..., rng=info.key)`` gives the same bits.
 
     Examples
     --------
@@ -86,7 +86,9 @@ def _start_of(model: Ising) -> tuple[str, float]:
     return "ordered", 1.0 / (1.0 + math.exp(-min(max(bias, -700.0), 700.0)))
 
 
-def _warn_when_in_doubt(model: Ising, sweeps: int, table: int, p_up: float) -> None:
+def _warn_when_in_doubt(
+    model: Ising, sweeps: int, table: int, start: str, p_up: float
+) -> None:
     reason = ""
     if sweeps < table // 3:
         reason = (
@@ -98,7 +100,7 @@ def _warn_when_in_doubt(model: Ising, sweeps: int, table: int, p_up: float) -> N
                 "an antiferromagnet on odd extents is frustrated and relaxes slowly at "
                 "this K; compare two values of burn_in"
             )
-    elif model.h != 0 and 1e-5 < p_up < 1 - 1e-5:
+    elif start == "ordered" and model.h != 0 and 1e-5 < p_up < 1 - 1e-5:
         reason = (
             "below T_c in a weak field the weights of the two phases are set by "
             f"exp(+-h N m0), an approximation (P(up) = {p_up:.4f})"
@@ -164,7 +166,7 @@ def sample(
     burn_in : int, optional
         Sweeps from the start. By default from a fixed table: 15 relaxation times
         and 100 sweeps.
-    rng : None, int, SeedSequence, BitGenerator or Generator
+    rng : None, int, SeedSequence, BitGenerator, Generator, or a recorded key
         Keys the random numbers. The same key gives the same bits on every
         instruction set and for every number of workers, and ``sample(model, n)[:m]``
         equals ``sample(model, m)``.
@@ -213,7 +215,7 @@ def sample(
     table = 100 + math.ceil(15.0 * _relaxation_sweeps(model))
     sweeps = table if burn_in is None else _validate.count(burn_in, "burn_in", least=0)
     start, p_up = _start_of(model)
-    _warn_when_in_doubt(model, sweeps, table, p_up)
+    _warn_when_in_doubt(model, sweeps, table, start, p_up)
     key = draw_key(rng)
     with Progress("sampling", progress) as update:
         flat = _core.ising_sample(

@@ -108,6 +108,17 @@ def test_groups_hold_no_neighbours():
                     assert (*site[:axis], x, *site[axis + 1 :]) not in sites
 
 
+def test_slices_do_not_change_the_result():
+    # a progress callable is called between slices; hundreds of them on this lattice
+    calls = []
+    one = _core.ising_sample((16, 16), 0.4, 0.0, 1024, 3000, 0, 0.5, KEY, 2, calls.append)
+    two = _core.ising_sample((16, 16), 0.4, 0.0, 1024, 3000, 0, 0.5, KEY, 1, None)
+    assert np.array_equal(one, two)
+    assert len(calls) > 3
+    assert calls == sorted(calls)
+    assert calls[-1] == 1.0
+
+
 # ---- Boltzmann machines ----
 
 

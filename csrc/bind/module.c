@@ -59,11 +59,8 @@ static PyModuleDef_Slot core_slots[] = {
 };
 
 static struct PyModuleDef core_module = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "rgdl._core",
-    .m_doc = core_doc,
-    .m_size = 0,
-    .m_slots = core_slots,
+    PyModuleDef_HEAD_INIT, .m_name = "rgdl._core", .m_doc = core_doc,
+    .m_size = 0,           .m_slots = core_slots,
 };
 
 PyMODINIT_FUNC PyInit__core(void);

@@ -106,7 +106,8 @@ static PyObject *biased_planes(PyObject *module, PyObject *args, PyObject *kwarg
         return NULL;
     }
     if (!(p >= 0.0 && p <= 1.0)) {
-        return PyErr_Format(PyExc_ValueError, "p must be in [0, 1], got %S", PyTuple_GetItem(args, 4));
+        return PyErr_Format(PyExc_ValueError, "p must be in [0, 1], got %S",
+                            PyTuple_GetItem(args, 4));
     }
     npy_intp shape[] = {(npy_intp)n, RG_LANES};
     PyObject *planes = PyArray_SimpleNew(2, shape, NPY_UINT64);
@@ -225,7 +226,8 @@ static PyObject *unpack(PyObject *module, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     if ((size_t)PyArray_DIM(bits, 1) != rg_bits_words(n)) {
-        return PyErr_Format(PyExc_ValueError, "bits must have %zu words per row for n = %zu, got %zd",
+        return PyErr_Format(PyExc_ValueError,
+                            "bits must have %zu words per row for n = %zu, got %zd",
                             rg_bits_words(n), n, (Py_ssize_t)PyArray_DIM(bits, 1));
     }
     npy_intp shape[] = {PyArray_DIM(bits, 0), (npy_intp)n};
@@ -249,8 +251,7 @@ static PyObject *logarithm(PyObject *module, PyObject *args, PyObject *kwargs)
         return NULL;
     }
     PyArrayObject *x = rgb_array(object, "x", NPY_FLOAT64, -1, false);
-    PyObject *out =
-        x ? PyArray_SimpleNew(PyArray_NDIM(x), PyArray_DIMS(x), NPY_FLOAT64) : NULL;
+    PyObject *out = x ? PyArray_SimpleNew(PyArray_NDIM(x), PyArray_DIMS(x), NPY_FLOAT64) : NULL;
     if (out != NULL) {
         const double *from = PyArray_DATA(x);
         double *to = PyArray_DATA((PyArrayObject *)out);

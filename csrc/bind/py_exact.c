@@ -6,7 +6,7 @@
 enum {
     SITES_PER_SLICE = 1 << 23,  /* a few ms of rg_ising_sums */
     STATES_PER_SLICE = 1 << 20, /* about 10 ms of rg_ising_enumerate */
-    TERMS_PER_SLICE = 1 << 20   /* about 20 ms of soft terms, per worker */
+    TERMS_PER_SLICE = 1 << 18   /* about 10 ms of soft terms, per worker */
 };
 
 /* "O&" converter: a tuple of 1 to 3 extents into rg_lattice_t. */

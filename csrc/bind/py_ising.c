@@ -32,10 +32,8 @@ static int run_to_end(rg_ising_sample_t *job, PyObject *progress)
     size_t budget = 1;
     while (ret == RG_OK || ret == RG_MORE) {
         double begun = rgb_seconds();
-        Py_BEGIN_ALLOW_THREADS
-        ret = rg_ising_sample_run(job, budget);
-        Py_END_ALLOW_THREADS
-        budget = rgb_next_budget(budget, rgb_seconds() - begun);
+        Py_BEGIN_ALLOW_THREADS ret = rg_ising_sample_run(job, budget);
+        Py_END_ALLOW_THREADS budget = rgb_next_budget(budget, rgb_seconds() - begun);
         if (rgb_between_slices(progress, rg_ising_sample_done(job)) < 0) {
             return -1;
         }
@@ -59,11 +57,10 @@ static PyObject *ising_sample(PyObject *module, PyObject *args, PyObject *kwargs
     size_t shape[RG_MAX_DIM] = {0};
     bool done = false;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OddO&O&idO&O&O:ising_sample", keywords,
-                                     &shape_object, &job.K, &job.h, rgb_convert_size, &job.n,
-                                     rgb_convert_size, &job.sweeps, &job.start, &job.p_up,
-                                     rgb_convert_key, job.key, rgb_convert_count, &job.workers,
-                                     &progress)) {
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "OddO&O&idO&O&O:ising_sample", keywords, &shape_object, &job.K, &job.h,
+            rgb_convert_size, &job.n, rgb_convert_size, &job.sweeps, &job.start, &job.p_up,
+            rgb_convert_key, job.key, rgb_convert_count, &job.workers, &progress)) {
         return NULL;
     }
     size_t ndim = parse_shape(shape_object, shape);

@@ -62,10 +62,9 @@ PyDoc_STRVAR(rbm_gibbs_doc,
 
 static PyObject *rbm_gibbs(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"weights",    "visible_bias", "hidden_bias", "spin",
-                               "visible",    "hidden",       "from_visible", "half_steps",
-                               "key",        "purpose",      "first_step",  "workers",
-                               "progress",   NULL};
+    static char *keywords[] = {"weights",    "visible_bias", "hidden_bias", "spin", "visible",
+                               "hidden",     "from_visible", "half_steps",  "key",  "purpose",
+                               "first_step", "workers",      "progress",    NULL};
     PyObject *weights = NULL, *visible_bias = NULL, *hidden_bias = NULL;
     PyObject *visible_object = NULL, *hidden_object = NULL, *progress = NULL, *result = NULL;
     int spin = 0;
@@ -85,8 +84,7 @@ static PyObject *rbm_gibbs(PyObject *module, PyObject *args, PyObject *kwargs)
         goto out;
     }
     PyArrayObject *visible = take_bits(visible_object, "visible", rbm.n_visible, true);
-    PyArrayObject *hidden =
-        visible ? take_bits(hidden_object, "hidden", rbm.n_hidden, true) : NULL;
+    PyArrayObject *hidden = visible ? take_bits(hidden_object, "hidden", rbm.n_hidden, true) : NULL;
     if (hidden == NULL) {
         goto out;
     }
@@ -106,10 +104,8 @@ static PyObject *rbm_gibbs(PyObject *module, PyObject *args, PyObject *kwargs)
     size_t budget = 1;
     for (int ret = RG_MORE; ret == RG_MORE;) {
         double begun = rgb_seconds();
-        Py_BEGIN_ALLOW_THREADS
-        ret = rg_rbm_gibbs_run(&job, budget);
-        Py_END_ALLOW_THREADS
-        budget = rgb_next_budget(budget, rgb_seconds() - begun);
+        Py_BEGIN_ALLOW_THREADS ret = rg_rbm_gibbs_run(&job, budget);
+        Py_END_ALLOW_THREADS budget = rgb_next_budget(budget, rgb_seconds() - begun);
         double wave = (double)job.step / (double)(job.n_half_steps > 0 ? job.n_half_steps : 1);
         if (rgb_between_slices(progress, ((double)job.next_block + wave) / n_blocks) < 0) {
             goto out;
@@ -169,10 +165,9 @@ static PyObject *rbm_mean(PyObject *module, PyObject *args, PyObject *kwargs)
         const uint64_t *from = (const uint64_t *)PyArray_DATA(given) + first * words;
         char *to = (char *)PyArray_DATA((PyArrayObject *)mean) + first * n_out * real;
         int ret = RG_OK;
-        Py_BEGIN_ALLOW_THREADS
-        ret = rg_rbm_mean(&rbm, to_hidden, from, rows, workers, to);
-        Py_END_ALLOW_THREADS
-        if (ret != RG_OK) {
+        Py_BEGIN_ALLOW_THREADS ret = rg_rbm_mean(&rbm, to_hidden, from, rows, workers, to);
+        Py_END_ALLOW_THREADS if (ret != RG_OK)
+        {
             rgb_raise(ret);
         }
         if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0) {
@@ -185,13 +180,14 @@ out:
     return mean;
 }
 
-PyDoc_STRVAR(rbm_train_doc,
-             "rbm_train($module, /, weights, visible_bias, hidden_bias, spin, weight_velocity,\n"
-             "          visible_velocity, hidden_velocity, data, order, negative, batch_size,\n"
-             "          persistent, k, learning_rate, momentum, l1, key, step, workers, progress)\n"
-             "--\n\n"
-             "One epoch of contrastive divergence in place. Returns (batches done, units changed by\n"
-             "reconstruction, negative rows filled). On Ctrl-C parameters hold whole batches.");
+PyDoc_STRVAR(
+    rbm_train_doc,
+    "rbm_train($module, /, weights, visible_bias, hidden_bias, spin, weight_velocity,\n"
+    "          visible_velocity, hidden_velocity, data, order, negative, batch_size,\n"
+    "          persistent, k, learning_rate, momentum, l1, key, step, workers, progress)\n"
+    "--\n\n"
+    "One epoch of contrastive divergence in place. Returns (batches done, units changed by\n"
+    "reconstruction, negative rows filled). On Ctrl-C parameters hold whole batches.");
 
 /* Check order against the number of data rows. */
 static int check_order(PyArrayObject *order, size_t n_rows)
@@ -237,10 +233,8 @@ static int train_to_end(rg_rbm_train_t *job, PyObject *progress)
     size_t budget = 1;
     while (ret == RG_OK || ret == RG_MORE) {
         double begun = rgb_seconds();
-        Py_BEGIN_ALLOW_THREADS
-        ret = rg_rbm_train_run(job, budget);
-        Py_END_ALLOW_THREADS
-        budget = rgb_next_budget(budget, rgb_seconds() - begun);
+        Py_BEGIN_ALLOW_THREADS ret = rg_rbm_train_run(job, budget);
+        Py_END_ALLOW_THREADS budget = rgb_next_budget(budget, rgb_seconds() - begun);
         double done = job->n_rows > 0 ? (double)job->next_row / (double)job->n_rows : 1.0;
         if (ret >= 0 && rgb_between_slices(progress, done) < 0) {
             return -1;
@@ -255,13 +249,27 @@ static int train_to_end(rg_rbm_train_t *job, PyObject *progress)
 
 static PyObject *rbm_train(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"weights",         "visible_bias",     "hidden_bias",
-                               "spin",            "weight_velocity",  "visible_velocity",
-                               "hidden_velocity", "data",             "order",
-                               "negative",        "batch_size",       "persistent",
-                               "k",               "learning_rate",    "momentum",
-                               "l1",              "key",              "step",
-                               "workers",         "progress",         NULL};
+    static char *keywords[] = {"weights",
+                               "visible_bias",
+                               "hidden_bias",
+                               "spin",
+                               "weight_velocity",
+                               "visible_velocity",
+                               "hidden_velocity",
+                               "data",
+                               "order",
+                               "negative",
+                               "batch_size",
+                               "persistent",
+                               "k",
+                               "learning_rate",
+                               "momentum",
+                               "l1",
+                               "key",
+                               "step",
+                               "workers",
+                               "progress",
+                               NULL};
     PyObject *w = NULL, *b = NULL, *c = NULL, *vw = NULL, *vb = NULL, *vc = NULL;
     PyObject *data_object = NULL, *order_object = NULL, *negative_object = NULL;
     PyObject *progress = NULL, *result = NULL;
@@ -272,12 +280,12 @@ static PyObject *rbm_train(PyObject *module, PyObject *args, PyObject *kwargs)
     rg_rbm_t velocity = {0};
     rg_rbm_train_t job = {.rbm = &rbm};
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "OOOpOOOOOOO&pO&dddO&KO&O:rbm_train", keywords, &w, &b, &c, &spin, &vw,
-            &vb, &vc, &data_object, &order_object, &negative_object, rgb_convert_count,
-            &job.batch_size, &persistent, rgb_convert_count, &job.k, &job.learning_rate,
-            &job.momentum, &job.l1, rgb_convert_key, job.key, &step, rgb_convert_count,
-            &job.workers, &progress)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOpOOOOOOO&pO&dddO&KO&O:rbm_train", keywords,
+                                     &w, &b, &c, &spin, &vw, &vb, &vc, &data_object, &order_object,
+                                     &negative_object, rgb_convert_count, &job.batch_size,
+                                     &persistent, rgb_convert_count, &job.k, &job.learning_rate,
+                                     &job.momentum, &job.l1, rgb_convert_key, job.key, &step,
+                                     rgb_convert_count, &job.workers, &progress)) {
         return NULL;
     }
     if (take_rbm(w, b, c, spin, true, &rbm) < 0 || take_velocity(vw, vb, vc, &rbm, &velocity) < 0) {
@@ -286,8 +294,7 @@ static PyObject *rbm_train(PyObject *module, PyObject *args, PyObject *kwargs)
     PyArrayObject *data = take_bits(data_object, "data", rbm.n_visible, false);
     PyArrayObject *negative =
         data ? take_bits(negative_object, "negative", rbm.n_visible, true) : NULL;
-    PyArrayObject *order =
-        negative ? rgb_array(order_object, "order", NPY_UINT32, 1, false) : NULL;
+    PyArrayObject *order = negative ? rgb_array(order_object, "order", NPY_UINT32, 1, false) : NULL;
     if (order == NULL || check_order(order, (size_t)PyArray_DIM(data, 0)) < 0) {
         goto out;
     }

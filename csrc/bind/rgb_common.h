@@ -8,6 +8,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <string.h>
+
 #define PY_ARRAY_UNIQUE_SYMBOL rgdl_ARRAY_API
 #ifndef RGB_IMPORTS_ARRAY_API
 #define NO_IMPORT_ARRAY
@@ -22,10 +24,8 @@ extern PyMethodDef rgb_exact_methods[];
 extern PyMethodDef rgb_ising_methods[];
 extern PyMethodDef rgb_rbm_methods[];
 
-#define RGB_METHOD(name, function, doc)                                                            \
-    {                                                                                              \
-        name, (PyCFunction)(void (*)(void))(function), METH_VARARGS | METH_KEYWORDS, doc           \
-    }
+#define RGB_METHOD(name, function, doc) \
+    {name, (PyCFunction)(void (*)(void))(function), METH_VARARGS | METH_KEYWORDS, doc}
 
 /* Set the Python exception for a negative core code (ValueError, MemoryError or
  * rgdl.errors.ConvergenceError) and return NULL. */

@@ -30,7 +30,8 @@ int RG_WARN_UNUSED rg_dispatch_init(const char *name);
 /* The chosen table; portable before rg_dispatch_init. */
 const rg_kernels_t *rg_kernels(void);
 
-/* The table of one instruction set, or NULL when it is not compiled in or the processor lacks it. */
+/* The table of one instruction set, or NULL when it is not compiled in or the processor lacks it.
+ */
 const rg_kernels_t *rg_kernels_named(const char *name);
 
 #endif

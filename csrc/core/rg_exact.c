@@ -82,7 +82,7 @@ static int64_t count_down(const int8_t *spins, size_t n, bool *valid)
                 bytes_t values;
                 memcpy(&values, spins + i + u * VECTOR, VECTOR);
                 sums[u] += values ^ 1;
-                bad |= ((ubytes_t)values + 1) & ~2; /* s + 1 is 0 or 2 */
+                bad |= ((ubytes_t)values + 1) & 0xfd; /* s + 1 is 0 or 2 */
             }
         }
         count += count_minus_twos(sums);

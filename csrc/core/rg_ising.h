@@ -12,8 +12,8 @@
 enum {
     RG_MAX_DIM = 3,
     RG_MAX_CLASSES = 2 * RG_MAX_DIM + 1, /* number of up neighbours: 0 .. 2d */
-    RG_GROUP_SITES = 64,                 /* sites decided together; part of the stream's definition */
-    RG_GROUP_PLANES = 7                  /* planes per site before the shared tail; likewise */
+    RG_GROUP_SITES = 64, /* sites decided together; part of the stream's definition */
+    RG_GROUP_PLANES = 7  /* planes per site before the shared tail; likewise */
 };
 
 /* Heat-bath probabilities as bits. With t the threshold of class j (j neighbours up),
@@ -55,8 +55,8 @@ typedef struct {
 
 /* How the configurations of a block start. */
 enum {
-    RG_START_RANDOM = 0,  /* independent fair spins */
-    RG_START_ORDERED = 1, /* each replica all up with probability p_up, else all down */
+    RG_START_RANDOM = 0,   /* independent fair spins */
+    RG_START_ORDERED = 1,  /* each replica all up with probability p_up, else all down */
     RG_START_STAGGERED = 2 /* as ordered, times the parity of the site's coordinates */
 };
 
@@ -84,6 +84,8 @@ typedef struct {
     bool started;
 } rg_ising_sample_t;
 
+/* Check the arguments, make the tables. RG_OK, RG_ERR_ARGUMENT, RG_ERR_OVERFLOW, RG_ERR_MEMORY;
+ * free in every case. */
 int RG_WARN_UNUSED rg_ising_sample_init(rg_ising_sample_t *self);
 
 /* Do about max_groups group updates per block of the running wave. RG_MORE: call again. */
@@ -91,6 +93,8 @@ int RG_WARN_UNUSED rg_ising_sample_run(rg_ising_sample_t *self, size_t max_group
 
 /* Fraction of all updates done. */
 double rg_ising_sample_done(const rg_ising_sample_t *self);
+
+/* Release what the job owns. */
 void rg_ising_sample_free(rg_ising_sample_t *self);
 
 #endif

@@ -9,7 +9,7 @@
 #include "rg_base.h"
 
 enum {
-    RG_PANEL = 16,      /* columns of a panel */
+    RG_PANEL = 16,       /* columns of a panel */
     RG_TABLE_GROUPS = 16 /* groups of 4 inputs per table: one 64-bit word of bits */
 };
 

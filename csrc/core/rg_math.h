@@ -13,11 +13,9 @@
 #define RG_ROUND_MAGIC 0x1.8p52 /* adding it leaves the nearest integer in the low bits */
 
 /* 1/k!, k = 13 .. 2: Horner coefficients of exp on |r| <= ln(2)/2, truncation 4e-18. */
-#define RG_EXP_COEFFICIENTS                                                                        \
-    {                                                                                              \
-        1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880,            \
-            1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5                  \
-    }
+#define RG_EXP_COEFFICIENTS                                                                       \
+    {1.0 / 6227020800, 1.0 / 479001600, 1.0 / 39916800, 1.0 / 3628800, 1.0 / 362880, 1.0 / 40320, \
+     1.0 / 5040,       1.0 / 720,       1.0 / 120,      1.0 / 24,      1.0 / 6,      0.5}
 
 /* exp(x) to 1 unit in the last place for -708 <= x <= 709; x is clamped to that range, NaN stays.
  * The kernels' vector forms do the same operations in the same order. */

@@ -30,10 +30,11 @@ static size_t real_size(bool single)
 
 int rg_rbm_init(rg_rbm_t *self, size_t n_visible, size_t n_hidden, bool spin, bool single)
 {
-    *self = (rg_rbm_t){
-        .n_visible = n_visible, .n_hidden = n_hidden, .spin = spin, .single = single};
+    *self =
+        (rg_rbm_t){.n_visible = n_visible, .n_hidden = n_hidden, .spin = spin, .single = single};
     size_t most = (size_t)1 << 20;
-    if (n_visible == 0 || n_hidden == 0 || n_panels(n_visible) > most || n_panels(n_hidden) > most) {
+    if (n_visible == 0 || n_hidden == 0 || n_panels(n_visible) > most ||
+        n_panels(n_hidden) > most) {
         return RG_ERR_ARGUMENT;
     }
     size_t n_weights = 0;

@@ -72,8 +72,8 @@ typedef struct {
     void *weight_velocity; /* panels, like rbm->weights */
     void *visible_velocity;
     void *hidden_velocity;
-    const uint64_t *data;   /* row-packed */
-    const uint32_t *order;  /* n_rows row numbers: the epoch's shuffle */
+    const uint64_t *data;  /* row-packed */
+    const uint32_t *order; /* n_rows row numbers: the epoch's shuffle */
     size_t n_rows;
     size_t batch_size;
     uint64_t *negative; /* CD: batch_size rows (out: the last v1); PCD: n_chains rows (in, out) */
@@ -86,10 +86,10 @@ typedef struct {
     uint64_t key[4];
     uint64_t step; /* batches done so far in the whole training; advanced */
     size_t workers;
-    size_t next_row;       /* cursor into order */
-    uint64_t n_different;  /* CD: visible units that v1 changed, summed over the batches done */
-    size_t n_negative;     /* rows of `negative` that are filled */
-    void *workspace;       /* owned */
+    size_t next_row;      /* cursor into order */
+    uint64_t n_different; /* CD: visible units that v1 changed, summed over the batches done */
+    size_t n_negative;    /* rows of `negative` that are filled */
+    void *workspace;      /* owned */
 } rg_rbm_train_t;
 
 /* Allocate the workspace; set the cursors to 0. RG_OK, RG_ERR_ARGUMENT, RG_ERR_OVERFLOW,

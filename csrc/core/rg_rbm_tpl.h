@@ -5,7 +5,8 @@
 static void R_(lookup)(const rg_lookup_t *product, const REAL *weights, REAL *out)
 {
     if (sizeof(REAL) == sizeof(float)) {
-        rg_kernels()->lookup_f32(product, (const float *)(const void *)weights, (float *)(void *)out);
+        rg_kernels()->lookup_f32(product, (const float *)(const void *)weights,
+                                 (float *)(void *)out);
     } else {
         rg_kernels()->lookup_f64(product, (const double *)(const void *)weights,
                                  (double *)(void *)out);
@@ -93,11 +94,8 @@ static void R_(positive_panel)(const rg_rbm_train_t *job, size_t batch, size_t p
     const work_t *work = job->workspace;
     REAL *positive = &((REAL *)work->positive)[panel * job->batch_size * RG_PANEL];
     rg_panel_bits_t *hidden = (rg_panel_bits_t *)work->hidden + panel;
-    layer_t layer = {.rbm = job->rbm,
-                     .to_hidden = true,
-                     .given = work->rows,
-                     .n_rows = batch,
-                     .panel = panel};
+    layer_t layer = {
+        .rbm = job->rbm, .to_hidden = true, .given = work->rows, .n_rows = batch, .panel = panel};
     rg_stream_t stream;
     R_(train_stream)(job, 0, panel, &stream);
     R_(layer)(&layer, job->persistent ? NULL : &stream, hidden, positive, scratch);
@@ -126,7 +124,8 @@ static void R_(negative_panel)(const rg_rbm_train_t *job, size_t rows, size_t t,
 }
 
 /* Bits of 64 visible units over the batch and the negative rows, and those units' biases. */
-static void R_(transpose_word)(const rg_rbm_train_t *job, size_t batch, size_t negative, size_t word)
+static void R_(transpose_word)(const rg_rbm_train_t *job, size_t batch, size_t negative,
+                               size_t word)
 {
     const work_t *work = job->workspace;
     const rg_rbm_t *rbm = job->rbm;
@@ -154,8 +153,8 @@ static void R_(transpose_word)(const rg_rbm_train_t *job, size_t batch, size_t n
     REAL *bias = &((REAL *)rbm->visible_bias)[64 * word];
     REAL *velocity = &((REAL *)job->visible_velocity)[64 * word];
     for (size_t i = 0; i < units; i++) {
-        REAL gradient = unit_step * ((REAL)count[0][i] / (REAL)batch -
-                                     (REAL)count[1][i] / (REAL)negative);
+        REAL gradient =
+            unit_step * ((REAL)count[0][i] / (REAL)batch - (REAL)count[1][i] / (REAL)negative);
         velocity[i] = (REAL)job->momentum * velocity[i] + (REAL)job->learning_rate * gradient;
         bias[i] += velocity[i];
     }
@@ -182,7 +181,8 @@ static void R_(update_panel)(const rg_rbm_train_t *job, size_t batch, size_t neg
     size_t batch_words = rg_bits_words(batch);
     size_t inputs = 64 * (batch_words + rg_bits_words(negative));
     REAL *means = (REAL *)(void *)scratch;
-    REAL *factors = (REAL *)(void *)(scratch + layer_scratch_bytes(rbm, job->batch_size + negative));
+    REAL *factors =
+        (REAL *)(void *)(scratch + layer_scratch_bytes(rbm, job->batch_size + negative));
     REAL *next = &factors[inputs * RG_PANEL];
     layer_t layer = {.rbm = rbm,
                      .to_hidden = true,

@@ -36,7 +36,7 @@ static uint64_t rotate_left(uint64_t x, int k)
 
 void rg_stream_plane(rg_stream_t *self, uint64_t plane[RG_LANES])
 {
-    uint64_t(*s)[RG_LANES] = self->s;
+    uint64_t (*s)[RG_LANES] = self->s;
     for (size_t lane = 0; lane < RG_LANES; lane++) {
         plane[lane] = rotate_left(s[0][lane] + s[3][lane], 23) + s[0][lane];
         uint64_t t = s[1][lane] << 17;

@@ -59,18 +59,18 @@ INLINE vu64 select(vu64 mask, vu64 if_set, vu64 if_clear)
 }
 
 #define TOGGLE(k, j) v##j ^= undecided & heatbath->toggle[k][j];
-#define PLANE(k)                                                                                   \
-    undecided &= ~next_part(stream);                                                               \
-    TOGGLE(k, 0)                                                                                   \
-    TOGGLE(k, 1)                                                                                   \
-    TOGGLE(k, 2)                                                                                   \
-    if (ndim >= 2) {                                                                               \
-        TOGGLE(k, 3)                                                                               \
-        TOGGLE(k, 4)                                                                               \
-    }                                                                                              \
-    if (ndim >= 3) {                                                                               \
-        TOGGLE(k, 5)                                                                               \
-        TOGGLE(k, 6)                                                                               \
+#define PLANE(k)                     \
+    undecided &= ~next_part(stream); \
+    TOGGLE(k, 0)                     \
+    TOGGLE(k, 1)                     \
+    TOGGLE(k, 2)                     \
+    if (ndim >= 2) {                 \
+        TOGGLE(k, 3)                 \
+        TOGGLE(k, 4)                 \
+    }                                \
+    if (ndim >= 3) {                 \
+        TOGGLE(k, 5)                 \
+        TOGGLE(k, 6)                 \
     }
 #define START(j) vu64 v##j = (vu64){0} | heatbath->start[j];
 
@@ -81,9 +81,9 @@ INLINE vu64 first_planes(const rg_heatbath_t *heatbath, part_stream_t *stream, c
                          size_t ndim, vu64 *left)
 {
     vu64 undecided = ~(vu64){0};
-    START(0) START(1) START(2) START(3) START(4) START(5) START(6)
-    PLANE(0) PLANE(1) PLANE(2) PLANE(3) PLANE(4) PLANE(5) PLANE(6)
-    *left = undecided;
+    START(0)
+    START(1) START(2) START(3) START(4) START(5) START(6) PLANE(0) PLANE(1) PLANE(2) PLANE(3)
+        PLANE(4) PLANE(5) PLANE(6) *left = undecided;
     vu64 low = select(n.bit1, select(n.bit0, v3, v2), select(n.bit0, v1, v0));
     if (ndim == 1) {
         return select(n.bit1, v2, select(n.bit0, v1, v0));
@@ -113,7 +113,8 @@ INLINE vu64 toggle_of(const uint64_t *toggle, vu64 bit0, vu64 bit1, vu64 bit2, s
     vu64 zero = (vu64){0};
     vu64 two = zero | toggle[2];
     vu64 three = zero | toggle[3]; /* never selected in one dimension */
-    vu64 low = select(bit1, select(bit0, three, two), select(bit0, zero | toggle[1], zero | toggle[0]));
+    vu64 low =
+        select(bit1, select(bit0, three, two), select(bit0, zero | toggle[1], zero | toggle[0]));
     if (ndim == 1) {
         return low;
     }

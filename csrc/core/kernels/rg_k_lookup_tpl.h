@@ -49,27 +49,27 @@ INLINE void RG_K_(table_entry)(const RG_K_REAL *w, bool spin, RG_K_REAL *table)
     }
 }
 
-/* Add the tables of one word of inputs to every row of the strip. */
-INLINE void RG_K_(add_word)(const rg_lookup_t *job, size_t word, const RG_K_REAL *table,
-                            RG_K_REAL *out)
+/* Add the first n_groups tables of one word of inputs to every row of the strip. */
+INLINE void RG_K_(add_word)(const rg_lookup_t *job, size_t word, size_t n_groups,
+                            const RG_K_REAL *table, RG_K_REAL *out)
 {
     enum { STEP = 64 / sizeof(RG_K_REAL), WIDTH = RG_K_BYTES / sizeof(RG_K_REAL) };
     const uint64_t *bits = &job->bits[word];
     size_t last = job->n_rows - 1;
     for (size_t row = 0; row < job->n_rows; row += ROWS) {
-#define ROW(r)                                                                                     \
-    size_t row##r = row + r < last ? row + r : last;                                               \
-    uint64_t x##r = bits[row##r * job->stride];                                                    \
+#define ROW(r)                                       \
+    size_t row##r = row + r < last ? row + r : last; \
+    uint64_t x##r = bits[row##r * job->stride];      \
     RG_K_REAL *out##r = &out[row##r * RG_PANEL];
 #define LOAD(r, p) RG_K_VECTOR a##r##p = *(RG_K_VECTOR *)&out##r[p * WIDTH];
-#define ENTRY(r)                                                                                   \
-    const RG_K_REAL *t##r = &table[(16 * g + (x##r & 15)) * STEP];                                 \
+#define ENTRY(r)                                                   \
+    const RG_K_REAL *t##r = &table[(16 * g + (x##r & 15)) * STEP]; \
     x##r >>= 4;
 #define ADD(r, p) a##r##p += *(const RG_K_VECTOR *)&t##r[p * WIDTH];
 #define STORE(r, p) *(RG_K_VECTOR *)&out##r[p * WIDTH] = a##r##p;
         EACH_ROW(ROW)
         EACH(LOAD)
-        for (size_t g = 0; g < RG_TABLE_GROUPS; g++) {
+        for (size_t g = 0; g < n_groups; g++) {
             EACH_ROW(ENTRY)
             EACH(ADD)
         }
@@ -92,6 +92,7 @@ FN void RG_K_(lookup)(const rg_lookup_t *job, const RG_K_REAL *weights, RG_K_REA
     }
     for (size_t first = 0; first < job->n_inputs; first += 64) {
         size_t n = job->n_inputs - first < 64 ? job->n_inputs - first : 64;
+        size_t n_groups = (n + 3) / 4;
         const RG_K_REAL *w = &weights[first * RG_PANEL];
         if (n < 64) {
             memset(padded, 0, sizeof padded);
@@ -99,7 +100,7 @@ FN void RG_K_(lookup)(const rg_lookup_t *job, const RG_K_REAL *weights, RG_K_REA
             w = padded;
         }
         for (size_t column = 0; column < RG_PANEL; column += STEP) {
-            for (size_t g = 0; g < RG_TABLE_GROUPS; g++) {
+            for (size_t g = 0; g < n_groups; g++) {
                 RG_K_REAL *entry = &table[g * 16 * STEP];
                 if (job->spin) {
                     RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], true, entry);
@@ -107,7 +108,11 @@ FN void RG_K_(lookup)(const rg_lookup_t *job, const RG_K_REAL *weights, RG_K_REA
                     RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], false, entry);
                 }
             }
-            RG_K_(add_word)(job, first / 64, table, &out[column]);
+            if (n_groups == RG_TABLE_GROUPS) { /* a constant count, so that the loop unrolls */
+                RG_K_(add_word)(job, first / 64, RG_TABLE_GROUPS, table, &out[column]);
+            } else {
+                RG_K_(add_word)(job, first / 64, n_groups, table, &out[column]);
+            }
         }
     }
 }

@@ -49,9 +49,8 @@ INLINE vu64 next_part(part_stream_t *s)
 INLINE part_stream_t load_stream(const rg_stream_t *stream, size_t part)
 {
     size_t lane = part * PART_LANES;
-    return (part_stream_t){
-        *(const vu64 *)&stream->s[0][lane], *(const vu64 *)&stream->s[1][lane],
-        *(const vu64 *)&stream->s[2][lane], *(const vu64 *)&stream->s[3][lane]};
+    return (part_stream_t){*(const vu64 *)&stream->s[0][lane], *(const vu64 *)&stream->s[1][lane],
+                           *(const vu64 *)&stream->s[2][lane], *(const vu64 *)&stream->s[3][lane]};
 }
 
 INLINE void store_stream(rg_stream_t *stream, size_t part, const part_stream_t *s)

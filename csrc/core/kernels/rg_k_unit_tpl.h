@@ -46,8 +46,7 @@ FN void RG_K_(unit)(const rg_unit_t *job, rg_stream_t *stream, const RG_K_REAL *
             if (draws) {
                 u = RG_K_(uniform)(&planes[part * PART_LANES]);
             }
-            *(RG_K_INT *)&up[part * WIDTH] =
-                RG_K_(unit_part)(x, job->spin, draws ? &u : NULL, &m);
+            *(RG_K_INT *)&up[part * WIDTH] = RG_K_(unit_part)(x, job->spin, draws ? &u : NULL, &m);
             if (mean != NULL) {
                 *(RG_K_VECTOR *)&mean[row * RG_PANEL + part * WIDTH] = m;
             }

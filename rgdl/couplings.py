@@ -1,0 +1,477 @@
+"""Couplings of a Hamiltonian among all sets of spins, by Walsh-Hadamard transform."""
+
+import collections
+import functools
+import html
+import itertools
+import math
+import re
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from rgdl import _core, _validate
+from rgdl._states import as_spins
+
+__all__ = ["Couplings"]
+
+_MAX_SPINS = 24
+_ROWS_SHOWN = 20
+_ROUNDING = 1e-12  # of the largest coupling: not shown in the table
+
+
+class Couplings:
+    r"""Reduced couplings of a function of spins, grouped by the lattice's symmetry.
+
+    .. math:: -H(s) = K_0 + \sum_o K_o \sum_{S \in o} \prod_{a \in S} s_a
+
+    where o runs over orbits of site sets (distinct sets, each counted once) and
+    :math:`K_0` is `constant`. `from_table` makes one from the values of -H.
+
+    Parameters
+    ----------
+    coefficients : array_like of float, shape (2**N,)
+        Coefficient of every site set: bit i of the index is set when the set has
+        spin i. At most N = 24.
+    shape : int or tuple of int, optional
+        Periodic lattice with N sites, as in `from_table`.
+
+    Raises
+    ------
+    ValueError
+        As `from_table`.
+
+    Attributes
+    ----------
+    constant : float
+    labels : tuple of str
+        Name of every orbit: ``field``; ``nn``, ``nnn``, ``3rd``, ... for pairs by
+        distance; ``plaquette``; else the sites of one member. Without a lattice the
+        sites of the set.
+    values : ndarray of float64, shape (n_orbits,)
+        Mean coupling of each orbit.
+    multiplicities : ndarray of int64, shape (n_orbits,)
+        Number of site sets in each orbit.
+    order : ndarray of int64, shape (n_orbits,)
+        Number of spins in each set.
+    spread : ndarray of float64, shape (n_orbits,)
+        Largest deviation of a member from the orbit's mean: zero up to rounding when
+        the function has the lattice's symmetry.
+    shape : tuple of int or None
+    n_spins : int
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import rgdl
+    >>> states = 2 * (np.arange(512)[:, None] >> np.arange(9) & 1) - 1
+    >>> model = rgdl.Ising((3, 3), K=0.4, h=0.1)
+    >>> minus_h = -model.hamiltonian(states.reshape(-1, 3, 3))
+    >>> couplings = rgdl.Couplings.from_table(minus_h, shape=(3, 3))
+    >>> round(couplings["nn"], 12), round(couplings["field"], 12)
+    (0.4, 0.1)
+    """
+
+    def __init__(
+        self,
+        coefficients: npt.ArrayLike,
+        shape: tuple[int, ...] | int | None = None,
+    ) -> None:
+        coefficients = _table(coefficients, "coefficients")
+        n_states = len(coefficients)
+        self.n_spins = n_states.bit_length() - 1
+        shape = None if shape is None else _lattice(shape, self.n_spins)
+        self.shape = shape
+        masks = np.arange(n_states, dtype=np.uint32)
+        canonical = masks if shape is None else _canonical_masks(shape)
+        order = np.bitwise_count(masks).astype(np.int64)
+        keys, inverse = np.unique(canonical, return_inverse=True)
+        rank = np.lexsort((keys, self._distances(keys), order[keys]))
+        position = np.empty_like(rank)
+        position[rank] = np.arange(len(rank))
+        self._orbit = position[inverse]  # of every site set; orbit 0 is the empty set
+        self._representatives = keys[rank]
+        counts = np.bincount(self._orbit)
+        means = np.bincount(self._orbit, weights=coefficients) / counts
+        spread = np.zeros(len(counts))
+        np.maximum.at(spread, self._orbit, np.abs(coefficients - means[self._orbit]))
+        self.constant = float(means[0])
+        self.values = means[1:]
+        self.multiplicities = counts[1:].astype(np.int64)
+        self.order = order[self._representatives[1:]]
+        self.spread = spread[1:]
+        self._repeats = np.ones(len(self.values), dtype=np.int64)
+
+    @classmethod
+    def from_table(
+        cls, minus_h: npt.ArrayLike, shape: tuple[int, ...] | int | None = None
+    ) -> Self:
+        r"""Couplings of a tabulated function -H of N spins.
+
+        Parameters
+        ----------
+        minus_h : array_like of float, shape (2**N,)
+            Values of -H, dimensionless; bit i of the index is set when spin i (C order)
+            is +1. At most N = 24.
+        shape : int or tuple of int, optional
+            Periodic lattice with N sites (1 to 3 extents). Site sets are then
+            grouped into orbits under translations, reflections and swaps of equal axes.
+
+        Returns
+        -------
+        Couplings
+
+        Raises
+        ------
+        ValueError
+            When the length is not a power of two up to 2**24, a value is not finite, or
+            the shape has another number of sites.
+
+        Notes
+        -----
+        :math:`K_S = 2^{-N} \sum_s (-H(s)) \prod_{a \in S} s_a`.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> print(rgdl.Couplings.from_table([0.5, -0.5, -0.5, 0.5]))
+        Couplings of 2 spins, constant 0
+           label   order  sets  value     spread
+           (0)(1)      2     1  0.5            0
+           and 2 more, none above 0 in size
+        """
+        table = _table(minus_h, "minus_h")
+        _core.walsh_hadamard(table)
+        return cls(table, shape)
+
+    @functools.cached_property
+    def labels(self) -> tuple[str, ...]:
+        """Name of every orbit, each unique."""
+        return tuple(self._label(k) for k in range(len(self)))
+
+    def __getitem__(self, label: str) -> float:
+        try:
+            if self.shape is None:  # without building 2**N labels
+                mask = sum({1 << int(site) for site in re.findall(r"\d+", label)})
+                k = int(self._orbit[mask]) - 1
+                if k < 0 or self._label(k) != label:
+                    raise ValueError(label)
+            else:
+                k = self.labels.index(label)
+        except (ValueError, IndexError):
+            known = ", ".join(
+                self._label(k) for k in range(min(len(self), _ROWS_SHOWN))
+            )
+            raise KeyError(f"no coupling {label!r}; there are {known}") from None
+        return float(self.values[k])
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def per_bond(self) -> Self:
+        """Couplings per bond instead of per pair where an extent of 2 doubles bonds.
+
+        On a periodic axis of extent 2 two neighbours share two bonds but are one pair,
+        so `values` holds twice the K of `rgdl.Ising`. Returns a copy with those
+        couplings halved and their multiplicities doubled: the same Hamiltonian.
+
+        Returns
+        -------
+        Couplings
+
+        Raises
+        ------
+        ValueError
+            Without a lattice shape.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import rgdl
+        >>> states = 2 * (np.arange(16)[:, None] >> np.arange(4) & 1) - 1
+        >>> minus_h = -rgdl.Ising((2, 2), K=0.5).hamiltonian(states.reshape(-1, 2, 2))
+        >>> couplings = rgdl.Couplings.from_table(minus_h, shape=(2, 2))
+        >>> couplings["nn"], couplings.per_bond()["nn"]
+        (1.0, 0.5)
+        """
+        if self.shape is None:
+            raise ValueError("per_bond needs couplings with a lattice shape")
+        pairs = self.order == 2
+        doubled = np.array(
+            [
+                bool(pair) and self._is_double_bond(int(mask))
+                for pair, mask in zip(pairs, self._representatives[1:], strict=True)
+            ]
+        )
+        fresh = doubled & (self._repeats == 1)
+        copy = type(self).__new__(type(self))
+        copy.__dict__.update(self.__dict__)
+        copy.values = np.where(fresh, self.values / 2, self.values)
+        copy.spread = np.where(fresh, self.spread / 2, self.spread)
+        copy.multiplicities = np.where(
+            fresh, self.multiplicities * 2, self.multiplicities
+        )
+        copy._repeats = np.where(fresh, 2, self._repeats)
+        return copy
+
+    def hamiltonian(self, s: npt.ArrayLike) -> npt.NDArray[np.float64]:
+        r"""H of configurations, total, dimensionless, from the orbit means.
+
+        Parameters
+        ----------
+        s : array_like, shape (n, \*shape) or (n, n_spins)
+            Spins -1/+1. Any number of leading axes is accepted, also none.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+
+        Raises
+        ------
+        ValueError
+            For another shape or a value that is not -1 or +1.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> pair = rgdl.Couplings.from_table([0.5, -0.5, -0.5, 0.5])
+        >>> pair.hamiltonian([[1, 1], [1, -1]])
+        array([-0.5,  0.5])
+        """
+        spins = as_spins(s, "s")
+        sites = self.shape or (self.n_spins,)
+        if spins.shape[-len(sites) :] != sites:
+            sites = (self.n_spins,)
+        lead = spins.shape[: max(spins.ndim - len(sites), 0)]
+        if spins.shape[len(lead) :] != sites:
+            raise ValueError(
+                f"s must have shape (n, {', '.join(map(str, self.shape or sites))}), "
+                f"got {spins.shape}"
+            )
+        bits = spins.reshape(*lead, self.n_spins) > 0
+        index = bits @ (1 << np.arange(self.n_spins))
+        return np.asarray(-self._minus_h[index])
+
+    @functools.cached_property
+    def _minus_h(self) -> npt.NDArray[np.float64]:
+        """-H of every state: the inverse is the forward transform, both ends turned."""
+        values = np.concatenate([[self.constant], self.values * self._repeats])
+        table = values[self._orbit][::-1].copy()
+        _core.walsh_hadamard(table)
+        return np.asarray(np.ldexp(table[::-1], self.n_spins))
+
+    def _distances(self, masks: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
+        """Squared distance of each pair, 0 for other sets: the order of the table."""
+        result = np.zeros(len(masks), dtype=np.int64)
+        if self.shape is not None:
+            for k in np.flatnonzero(np.bitwise_count(masks) == 2):
+                result[k] = sum(step**2 for step in self._steps(int(masks[k])))
+        return result
+
+    def _sites(self, mask: int) -> list[tuple[int, ...]]:
+        flat = [i for i in range(self.n_spins) if mask >> i & 1]
+        if self.shape is None:
+            return [(i,) for i in flat]
+        return [tuple(int(x) for x in np.unravel_index(i, self.shape)) for i in flat]
+
+    def _sites_text(self, mask: int) -> str:
+        sites = self._sites(mask)
+        return "".join(f"({','.join(map(str, site))})" for site in sites)
+
+    def _steps(self, mask: int) -> tuple[int, ...]:
+        """Extent of a set along each axis, around the torus for a pair."""
+        assert self.shape is not None
+        first, second = self._sites(mask)
+        return tuple(
+            min((a - b) % extent, (b - a) % extent)
+            for a, b, extent in zip(first, second, self.shape, strict=True)
+        )
+
+    def _is_double_bond(self, mask: int) -> bool:
+        assert self.shape is not None
+        steps = self._steps(mask)
+        axes = [axis for axis, step in enumerate(steps) if step]
+        return sum(steps) == 1 and self.shape[axes[0]] == 2
+
+    def _label(self, k: int) -> str:
+        mask = int(self._representatives[k + 1])
+        if self.shape is None:
+            return self._sites_text(mask)
+        name = self._name(mask)
+        return name if self._names[name] == 1 else f"{name} {self._sites_text(mask)}"
+
+    @functools.cached_property
+    def _names(self) -> collections.Counter[str]:
+        return collections.Counter(
+            self._name(int(mask)) for mask in self._representatives[1:]
+        )
+
+    def _name(self, mask: int) -> str:
+        assert self.shape is not None
+        order = mask.bit_count()
+        if order == 1:
+            return "field"
+        if order == 2:
+            rank = self._pair_distances.index(sum(x**2 for x in self._steps(mask)))
+            return "nn" if rank == 0 else "nnn" if rank == 1 else _ordinal(rank + 1)
+        if mask in self._plaquettes:
+            return "plaquette"
+        return f"{order}-spin {self._sites_text(mask)}"
+
+    @functools.cached_property
+    def _pair_distances(self) -> list[int]:
+        representatives = self._representatives
+        pairs = representatives[np.bitwise_count(representatives) == 2]
+        return sorted(set(self._distances(pairs).tolist()))
+
+    @functools.cached_property
+    def _plaquettes(self) -> set[int]:
+        """Elementary squares, those of them that represent an orbit."""
+        assert self.shape is not None
+        masks = set()
+        for plane in itertools.combinations(range(len(self.shape)), 2):
+            corners = itertools.product(
+                *(
+                    range(min(n, 2)) if i in plane else (0,)
+                    for i, n in enumerate(self.shape)
+                )
+            )
+            flat = {int(np.ravel_multi_index(corner, self.shape)) for corner in corners}
+            if len(flat) == 4:
+                masks.add(sum(1 << i for i in flat))
+        return {int(self._representatives[self._orbit[mask]]) for mask in masks}
+
+    def _rows(self) -> tuple[list[tuple[str, str, str, str, str]], str]:
+        """Cells of the orbits worth showing, and a line on the others."""
+        size = np.abs(self.values)
+        largest = np.argsort(-size, kind="stable")[:_ROWS_SHOWN]
+        chosen = np.sort(largest[size[largest] > _ROUNDING * size.max()])
+        others = np.delete(size, chosen)
+        rest = ""
+        if len(others):
+            rest = f"and {len(others)} more, none above {others.max():.1g} in size"
+        rows = [
+            (
+                self._label(int(k)),
+                str(self.order[k]),
+                str(self.multiplicities[k]),
+                f"{self.values[k]:.10g}",
+                f"{self.spread[k]:.1g}",
+            )
+            for k in chosen
+        ]
+        return rows, rest
+
+    def _title(self) -> str:
+        lattice = "" if self.shape is None else f" on {'x'.join(map(str, self.shape))}"
+        return (
+            f"Couplings of {self.n_spins} spins{lattice}, constant {self.constant:.10g}"
+        )
+
+    def __repr__(self) -> str:
+        rows, rest = self._rows()
+        label = max([len("label"), *(len(row[0]) for row in rows)])
+        value = max([len("value   "), *(len(row[3]) for row in rows)])
+        lines = [f"   {'label':{label}}  order  sets  {'value':{value}}  spread"]
+        lines += [
+            f"   {name:{label}}  {order:>5}  {sets:>4}  {number:{value}}  {spread:>6}"
+            for name, order, sets, number, spread in rows
+        ]
+        return "\n".join([self._title(), *lines, *([f"   {rest}"] if rest else [])])
+
+    def _repr_html_(self) -> str:
+        rows, rest = self._rows()
+        head = "".join(
+            f"<th>{name}</th>" for name in ("label", "order", "sets", "value", "spread")
+        )
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
+            for row in rows
+        )
+        note = f"<p>{html.escape(rest)}</p>" if rest else ""
+        return (
+            f"<table><caption>{html.escape(self._title())}</caption>"
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"
+        )
+
+
+def _table(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
+    """Copy and check 2**N values."""
+    table = np.array(values, dtype=np.float64)
+    size = table.size
+    if table.ndim != 1 or size < 2 or size & (size - 1) or size > 1 << _MAX_SPINS:
+        raise ValueError(
+            f"{name} must have shape (2**N,) with N in 1..{_MAX_SPINS}, "
+            f"got {table.shape}"
+        )
+    if not np.isfinite(table).all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    return table
+
+
+def _ordinal(number: int) -> str:
+    if number % 100 in (11, 12, 13):
+        return f"{number}th"
+    return f"{number}" + {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+
+
+def _lattice(shape: tuple[int, ...] | int, n_spins: int) -> tuple[int, ...]:
+    given = shape if isinstance(shape, tuple | list) else (shape,)
+    extents = tuple(_validate.count(n, "every extent of shape") for n in given)
+    if not 1 <= len(extents) <= 3 or math.prod(extents) != n_spins:
+        raise ValueError(
+            f"shape must have 1 to 3 extents and {n_spins} sites, got {shape!r}"
+        )
+    return extents
+
+
+def _site_permutations(shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
+    """Images of all sites under the torus' symmetries, one row per symmetry."""
+    sites = np.arange(math.prod(shape)).reshape(shape)
+    axes = range(len(shape))
+    images = [
+        np.roll(np.flip(turned, flips), steps, axis=tuple(axes)).ravel()
+        for turned in (
+            sites.transpose(order)
+            for order in itertools.permutations(axes)
+            if tuple(shape[axis] for axis in order) == shape
+        )
+        for n_flips in range(len(shape) + 1)
+        for flips in itertools.combinations(axes, n_flips)
+        for steps in itertools.product(*map(range, shape))
+    ]
+    return np.unique(np.array(images), axis=0)
+
+
+@functools.lru_cache(maxsize=4)
+def _canonical_masks(shape: tuple[int, ...]) -> npt.NDArray[np.uint32]:
+    """One image of every site set under the lattice's symmetries, the same in an orbit.
+
+    It is the one whose list of sites comes first in the order of words: with site 0 as
+    the highest bit the largest number. A permuted mask is the union of the images of
+    its bytes, looked up one by one.
+    """
+    n_sites = math.prod(shape)
+    masks = np.arange(1 << n_sites, dtype=np.uint32)
+    largest = np.zeros_like(masks)
+    for image in _site_permutations(shape):
+        np.maximum(largest, _permuted(masks, n_sites - 1 - image), out=largest)
+    result = _permuted(largest, np.arange(n_sites)[::-1])
+    result.flags.writeable = False
+    return result
+
+
+def _permuted(
+    masks: npt.NDArray[np.uint32], image: npt.NDArray[np.int64]
+) -> npt.NDArray[np.uint32]:
+    """Masks with bit i moved to bit image[i]."""
+    n_bytes = -(-len(image) // 8)
+    weights = np.zeros(8 * n_bytes, dtype=np.int64)
+    weights[: len(image)] = 1 << image
+    bits = np.arange(256)[:, None] >> np.arange(8) & 1
+    tables = (bits @ weights.reshape(n_bytes, 8).T).astype(np.uint32)
+    result = tables[masks & 0xFF, 0]
+    for k in range(1, n_bytes):
+        result |= tables[masks >> (8 * k) & 0xFF, k]
+    return np.asarray(result)

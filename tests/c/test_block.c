@@ -1,0 +1,124 @@
+/* test_block.c: decimation and majority rule, the tie bits and what they depend on. */
+#include "harness.h"
+
+#include "rg_block.h"
+#include "rg_rng.h"
+
+static const uint64_t KEY[4] = {5, 6, 7, 8};
+
+static void decimation_keeps_the_first_site(void)
+{
+    const size_t extents[2] = {4, 6};
+    int8_t fine[48];
+    int8_t coarse[12];
+    for (size_t i = 0; i < 48; i++) {
+        fine[i] = (int8_t)i;
+    }
+    rg_blocking_t blocking;
+    CHECK(rg_blocking_init(&blocking, extents, 2, 2) == RG_OK);
+    CHECK(blocking.n_sites == 24 && blocking.n_blocks == 6);
+    rg_decimate(&blocking, fine, 2, coarse);
+    const int8_t expected[12] = {0, 2, 4, 12, 14, 16, 24, 26, 28, 36, 38, 40};
+    CHECK(memcmp(coarse, expected, sizeof expected) == 0);
+}
+
+static void sizes_are_checked(void)
+{
+    rg_blocking_t blocking;
+    const size_t extents[3] = {4, 6, 9};
+    const size_t huge[2] = {SIZE_MAX / 2 + 1, 4};
+    const size_t empty[1] = {0};
+    CHECK(rg_blocking_init(&blocking, extents, 3, 2) == RG_ERR_ARGUMENT);
+    CHECK(rg_blocking_init(&blocking, extents, 3, 0) == RG_ERR_ARGUMENT);
+    CHECK(rg_blocking_init(&blocking, extents, 0, 2) == RG_ERR_ARGUMENT);
+    CHECK(rg_blocking_init(&blocking, empty, 1, 2) == RG_ERR_ARGUMENT);
+    CHECK(rg_blocking_init(&blocking, huge, 2, 2) == RG_ERR_OVERFLOW);
+    CHECK(rg_blocking_init(&blocking, extents, 3, 1) == RG_OK);
+}
+
+static void majority_counts_blocks_of_any_length(void)
+{
+    const size_t extents[2] = {6, 6};
+    for (size_t b = 2; b <= 3; b++) {
+        rg_blocking_t blocking;
+        CHECK(rg_blocking_init(&blocking, extents, 2, b) == RG_OK);
+        int8_t fine[36];
+        int8_t coarse[9];
+        for (size_t i = 0; i < 36; i++) {
+            fine[i] = (i * i * 7 + i / 5) % 3 == 0 ? 1 : -1;
+        }
+        CHECK(rg_majority(&blocking, KEY, 0, fine, 1, coarse) == RG_OK);
+        for (size_t t = 0; t < blocking.n_blocks; t++) {
+            size_t x = t / (6 / b) * b;
+            size_t y = t % (6 / b) * b;
+            int sum = 0;
+            for (size_t k = 0; k < b * b; k++) {
+                sum += fine[(x + k / b) * 6 + y + k % b];
+            }
+            CHECK(coarse[t] == 1 || coarse[t] == -1);
+            CHECK(sum * coarse[t] >= 0);
+        }
+    }
+}
+
+static void ties_follow_the_stream(void)
+{
+    enum { N = 1030 };
+    static int8_t fine[N * 4];
+    static int8_t coarse[N * 2];
+    static int8_t later[(N - 512) * 2];
+    for (size_t i = 0; i < N * 4; i++) {
+        fine[i] = i % 2 ? 1 : -1;
+    }
+    const size_t extents[1] = {4};
+    rg_blocking_t blocking;
+    CHECK(rg_blocking_init(&blocking, extents, 1, 2) == RG_OK);
+    CHECK(rg_majority(&blocking, KEY, 0, fine, N, coarse) == RG_OK);
+    for (size_t group = 0; group < 3; group++) {
+        rg_stream_t stream;
+        rg_stream_init(&stream, KEY, RG_PURPOSE_TIES, group);
+        for (size_t t = 0; t < 2; t++) {
+            uint64_t plane[RG_LANES];
+            rg_stream_plane(&stream, plane);
+            for (size_t c = 0; c < 512 && group * 512 + c < N; c++) {
+                bool up = (plane[c / 64] >> (c % 64)) & 1;
+                CHECK(coarse[(group * 512 + c) * 2 + t] == (up ? 1 : -1));
+            }
+        }
+    }
+    CHECK(rg_majority(&blocking, KEY, 512, fine, N - 512, later) == RG_OK);
+    CHECK(memcmp(later, coarse + 2 * 512, sizeof later) == 0);
+    CHECK(rg_majority(&blocking, KEY, 100, fine, 1, later) == RG_ERR_ARGUMENT);
+}
+
+static void majority_reports_errors(void)
+{
+    int8_t fine[6] = {1, -1, 1, 1, 0, 1};
+    int8_t coarse[3];
+    const size_t extents[1] = {6};
+    for (size_t b = 2; b <= 3; b++) {
+        rg_blocking_t blocking;
+        CHECK(rg_blocking_init(&blocking, extents, 1, b) == RG_OK);
+        CHECK(rg_majority(&blocking, KEY, 0, fine, 1, coarse) == RG_ERR_VALUES);
+#ifdef RG_TEST
+        for (long n = 0; n < 2; n++) {
+            rg_test_fail_allocation_after(n);
+            CHECK(rg_majority(&blocking, KEY, 0, fine, 1, coarse) == RG_ERR_MEMORY);
+        }
+        rg_test_fail_allocation_after(-1);
+#endif
+    }
+}
+
+static const harness_test_t TESTS[] = {
+    TEST(decimation_keeps_the_first_site),
+    TEST(sizes_are_checked),
+    TEST(majority_counts_blocks_of_any_length),
+    TEST(ties_follow_the_stream),
+    TEST(majority_reports_errors),
+};
+
+int main(int argc, char **argv)
+{
+    return harness_main(argc, argv, TESTS, sizeof TESTS / sizeof TESTS[0]);
+}

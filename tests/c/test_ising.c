@@ -1,0 +1,209 @@
+/* Sampler: lattice tables, thresholds, every kernel variant against the portable one. */
+#include "harness.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "rg_bits.h"
+#include "rg_dispatch.h"
+#include "rg_ising.h"
+
+static const char *const VARIANTS[] = {"portable", "avx2", "avx512"};
+
+static int8_t *sample(const char *variant, size_t ndim, const size_t *shape, size_t n,
+                      size_t workers, size_t budget)
+{
+    rg_lattice_t lattice;
+    CHECK(rg_dispatch_init(variant) == RG_OK);
+    CHECK(rg_lattice_init(&lattice, ndim, shape) == RG_OK);
+    int8_t *spins = calloc(n * lattice.n_sites, 1);
+    rg_ising_sample_t job = {.lattice = &lattice,
+                             .K = 0.43,
+                             .h = 0.02,
+                             .key = {1, 2, 3, 4},
+                             .n = n,
+                             .sweeps = 5,
+                             .start = RG_START_RANDOM,
+                             .p_up = 0.5,
+                             .workers = workers,
+                             .spins = spins};
+    CHECK(rg_ising_sample_init(&job) == RG_OK);
+    int ret = RG_MORE;
+    while (ret == RG_MORE) {
+        ret = rg_ising_sample_run(&job, budget);
+    }
+    CHECK(ret == RG_OK);
+    CHECK(rg_ising_sample_done(&job) == 1.0);
+    rg_ising_sample_free(&job);
+    rg_lattice_free(&lattice);
+    return spins;
+}
+
+static void variants_workers_and_budgets_agree(void)
+{
+    static const size_t shapes[][3] = {{7, 0, 0}, {12, 0, 0}, {9, 16, 0}, {5, 4, 6}};
+    static const size_t ndims[] = {1, 1, 2, 3};
+    for (size_t i = 0; i < 4; i++) {
+        size_t n_sites = 1;
+        for (size_t axis = 0; axis < ndims[i]; axis++) {
+            n_sites *= shapes[i][axis];
+        }
+        size_t n = 700;
+        int8_t *golden = sample("portable", ndims[i], shapes[i], n, 1, 1000);
+        for (size_t v = 0; v < 3; v++) {
+            if (rg_kernels_named(VARIANTS[v]) == NULL) {
+                continue;
+            }
+            int8_t *other = sample(VARIANTS[v], ndims[i], shapes[i], n, 1 + v, 1 + 3 * v);
+            CHECK(memcmp(golden, other, n * n_sites) == 0);
+            free(other);
+        }
+        free(golden);
+    }
+    CHECK(rg_dispatch_init(NULL) == RG_OK);
+}
+
+static void thresholds_toggle_to_the_probability(void)
+{
+    rg_heatbath_t t;
+    rg_heatbath_init(&t, 2, 0.4, 0.1);
+    for (size_t j = 0; j <= 4; j++) {
+        /* p = sum over k of 2^-(k+1) bit k */
+        double p = 0.0;
+        uint64_t bit = t.start[j];
+        for (int k = 0; k < 64; k++) {
+            p += bit ? ldexp(1.0, -(k + 1)) : 0.0;
+            bit ^= t.toggle[k][j];
+        }
+        double field = 0.4 * (2.0 * (double)j - 4.0) + 0.1;
+        CHECK(fabs(p - 1.0 / (1.0 + exp(-2.0 * field))) < 1e-15);
+        CHECK(bit == 0);
+    }
+    rg_heatbath_init(&t, 2, 0.0, 300.0);
+    uint64_t bit = t.start[0];
+    for (int k = 0; k < 64; k++) {
+        bit ^= t.toggle[k][0];
+    }
+    CHECK(bit == UINT64_MAX); /* probability 1 stays 1 in the 65th bit */
+}
+
+static void groups_hold_every_site_once_and_no_neighbours(void)
+{
+    static const size_t shape[] = {9, 14};
+    rg_lattice_t lattice;
+    CHECK(rg_lattice_init(&lattice, 2, shape) == RG_OK);
+    size_t seen[9 * 14] = {0};
+    for (size_t g = 0; g < lattice.n_groups; g++) {
+        size_t first = lattice.group_start[g];
+        size_t end = lattice.group_start[g + 1];
+        CHECK(end - first <= RG_GROUP_SITES && end > first);
+        for (size_t i = first; i < end; i++) {
+            seen[lattice.sites[i]]++;
+            for (size_t j = first; j < end; j++) {
+                for (size_t k = 0; k < 4; k++) {
+                    CHECK(lattice.neighbours[4 * lattice.sites[i] + k] != lattice.sites[j]);
+                }
+            }
+        }
+    }
+    for (size_t site = 0; site < 9 * 14; site++) {
+        CHECK(seen[site] == 1);
+    }
+    rg_lattice_free(&lattice);
+}
+
+static void bad_lattices_are_refused(void)
+{
+    rg_lattice_t lattice;
+    static const size_t thin[] = {4, 1};
+    static const size_t huge[] = {(size_t)1 << 40, (size_t)1 << 40};
+    CHECK(rg_lattice_init(&lattice, 0, thin) == RG_ERR_ARGUMENT);
+    rg_lattice_free(&lattice);
+    CHECK(rg_lattice_init(&lattice, 2, thin) == RG_ERR_ARGUMENT);
+    rg_lattice_free(&lattice);
+    CHECK(rg_lattice_init(&lattice, 2, huge) == RG_ERR_OVERFLOW);
+    rg_lattice_free(&lattice);
+}
+
+static void failed_allocations_leave_nothing_behind(void)
+{
+    static const size_t shape[] = {4, 4};
+    int8_t spins[2 * 16];
+    for (long n = 0; n < 5; n++) {
+        rg_lattice_t lattice;
+        rg_test_fail_allocation_after(n);
+        int ret = rg_lattice_init(&lattice, 2, shape);
+        CHECK(ret == (n < 3 ? RG_ERR_MEMORY : RG_OK));
+        if (ret == RG_OK) {
+            rg_ising_sample_t job = {.lattice = &lattice, .n = 2, .workers = 1, .spins = spins};
+            CHECK(rg_ising_sample_init(&job) == RG_ERR_MEMORY);
+            rg_ising_sample_free(&job);
+        }
+        rg_test_fail_allocation_after(-1);
+        rg_lattice_free(&lattice);
+    }
+}
+
+static void transposes_are_exact(void)
+{
+    rg_stream_t stream;
+    static const uint64_t key[4] = {5, 6, 7, 8};
+    rg_stream_init(&stream, key, 1, 1);
+    uint64_t a[64];
+    uint64_t b[64];
+    for (size_t i = 0; i < 64; i += RG_LANES) {
+        rg_stream_plane(&stream, &a[i]);
+    }
+    memcpy(b, a, sizeof a);
+    rg_bits_transpose64(b);
+    for (size_t i = 0; i < 64; i++) {
+        for (size_t j = 0; j < 64; j++) {
+            CHECK(((a[i] >> j) & 1) == ((b[j] >> i) & 1));
+        }
+    }
+    /* 70 rows of 100 units: words (2 x 100) of the transpose hold the rows, padding is clear */
+    int8_t values[70 * 100];
+    for (size_t i = 0; i < sizeof values; i++) {
+        values[i] = (int8_t)((a[i % 64] >> (i / 64 % 64)) & 1);
+    }
+    uint64_t bits[70 * 2];
+    uint64_t flipped[100 * 2];
+    CHECK(rg_bits_pack(values, 70, 100, 0, 1, bits) == RG_OK);
+    rg_bits_transpose(bits, 70, 100, flipped);
+    for (size_t r = 0; r < 128; r++) {
+        for (size_t i = 0; i < 100; i++) {
+            uint64_t expected = r < 70 ? (uint64_t)values[r * 100 + i] : 0;
+            CHECK(((flipped[2 * i + r / 64] >> (r % 64)) & 1) == expected);
+        }
+    }
+    values[3] = 2;
+    CHECK(rg_bits_pack(values, 70, 100, 0, 1, bits) == RG_ERR_VALUES);
+}
+
+static void dispatch_knows_its_names(void)
+{
+    CHECK(rg_dispatch_init("nonsense") == RG_ERR_KERNEL_NAME);
+    CHECK(rg_dispatch_init("") == RG_OK);
+    CHECK(rg_kernels_named("nonsense") == NULL);
+    for (size_t v = 0; v < 3; v++) {
+        const rg_kernels_t *kernels = rg_kernels_named(VARIANTS[v]);
+        CHECK(rg_dispatch_init(VARIANTS[v]) == (kernels != NULL ? RG_OK : RG_ERR_KERNEL_CPU));
+        CHECK(kernels == NULL || strcmp(rg_kernels()->name, VARIANTS[v]) == 0);
+    }
+    CHECK(rg_dispatch_init(NULL) == RG_OK);
+}
+
+static const harness_test_t TESTS[] = {
+    TEST(variants_workers_and_budgets_agree),
+    TEST(thresholds_toggle_to_the_probability),
+    TEST(groups_hold_every_site_once_and_no_neighbours),
+    TEST(bad_lattices_are_refused),
+    TEST(failed_allocations_leave_nothing_behind),
+    TEST(transposes_are_exact),
+    TEST(dispatch_knows_its_names),
+};
+
+int main(int argc, char **argv)
+{
+    return harness_main(argc, argv, TESTS, sizeof TESTS / sizeof TESTS[0]);
+}

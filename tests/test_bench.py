@@ -1,0 +1,93 @@
+"""The benchmark skeleton: what it measures, and that it leaves no trace."""
+
+import json
+import os
+
+import pytest
+
+import rgdl
+from rgdl import bench
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """Benchmarks that take no time, one of them a peer's."""
+    seen = []
+
+    def make():
+        return lambda: seen.append(rgdl.show_config()["simd"]) or float(len(seen))
+
+    entries = (
+        bench.Benchmark("quick", "rg", "us", make, "found nothing"),
+        bench.Benchmark("other", "rg", "us", make, peer=True),
+    )
+    monkeypatch.setattr(bench, "_BENCHMARKS", entries)
+    return seen
+
+
+def test_every_variant_is_measured_and_the_old_one_restored(quick):
+    before = rgdl.show_config()["simd"]
+    variants = list(rgdl.show_config()["simd_available"])
+    results = bench.measure("rg", repeats=3)
+    assert rgdl.show_config()["simd"] == before
+    assert [row.variant for row in results.rows] == [*variants, "peer: scikit-learn"]
+    assert [name for name in quick[: 4 * len(variants) : 4]] == variants
+
+
+def test_variant_is_restored_after_an_error(monkeypatch):
+    def make():
+        raise RuntimeError("broken")
+
+    entries = (bench.Benchmark("broken", "rg", "us", make),)
+    monkeypatch.setattr(bench, "_BENCHMARKS", entries)
+    before = rgdl.show_config()["simd"]
+    with pytest.raises(RuntimeError, match="broken"):
+        bench.measure()
+    assert rgdl.show_config()["simd"] == before
+
+
+def test_median_and_quartiles_skip_the_warm_up(quick):
+    row = bench.measure("rg", repeats=5).rows[0]
+    assert (row.low, row.median, row.high) == (3.0, 4.0, 5.0)
+    assert row.repeats == 5
+
+
+def test_table_and_json_hold_the_same(quick):
+    results = bench.measure("rg", repeats=3)
+    content = json.loads(json.dumps(results.as_dict(), allow_nan=False))
+    assert len(content["rows"]) == len(results.rows)
+    table = str(results).splitlines()
+    assert table[0] == content["machine"]
+    for row, line in zip(content["rows"], table[2:], strict=False):
+        assert row["variant"] in line
+        assert f"{row['median']:.4g}" in line
+    assert table[-1] == "quick: found nothing"
+
+
+def test_peers_do_not_see_openblas_settings(monkeypatch):
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    assert not any(key.startswith("OPENBLAS_") for key in bench._peer_environment())
+    assert os.environ["OPENBLAS_CORETYPE"] == "Haswell"
+
+
+def test_groups():
+    groups = {each.group for each in bench.benchmarks()}
+    assert groups == {"samplers", "rbm", "exact", "rg"}
+    with pytest.raises(ValueError, match="group must be one of"):
+        bench.benchmarks("gpu")
+    with pytest.raises(ValueError, match="repeats must be at least 1"):
+        bench.measure("rg", repeats=0)
+
+
+@pytest.mark.parametrize(
+    "timer",
+    [
+        lambda: bench._heat_bath(rows=64, short=1, long=5),
+        lambda: bench._epoch(rows=100),
+        lambda: bench._kaufman(calls=1),
+        lambda: bench._energies(rows=10),
+        lambda: bench._majority(rows=10),
+    ],
+)
+def test_every_benchmark_runs(timer):
+    assert timer()() > 0

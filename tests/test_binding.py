@@ -1,0 +1,226 @@
+"""The extension's interface: types, shapes, counts, signatures, signals, fork, leaks."""
+
+import gc
+import inspect
+import os
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import rgdl
+from rgdl import _core
+
+KEY = np.arange(4, dtype=np.uint64)
+W = np.zeros((5, 3), dtype=np.float32)
+B, C = np.zeros(5, dtype=np.float32), np.zeros(3, dtype=np.float32)
+BITS = np.zeros((2, 1), dtype=np.uint64)
+
+
+def train_arguments(**change):
+    arguments = {
+        "weights": W.copy(), "visible_bias": B.copy(), "hidden_bias": C.copy(),
+        "spin": True, "weight_velocity": W.copy(), "visible_velocity": B.copy(),
+        "hidden_velocity": C.copy(), "data": BITS,
+        "order": np.arange(2, dtype=np.uint32), "negative": BITS.copy(),
+        "batch_size": 2, "persistent": False, "k": 1, "learning_rate": 0.1,
+        "momentum": 0.0, "l1": 0.0, "key": KEY, "step": 0, "workers": 1,
+        "progress": None,
+    }  # fmt: skip
+    return {**arguments, **change}
+
+
+def sample_arguments(**change):
+    arguments = {
+        "shape": (4, 4), "K": 0.3, "h": 0.0, "n": 2, "sweeps": 1, "start": 0,
+        "p_up": 0.5, "key": KEY, "workers": 1, "progress": None,
+    }  # fmt: skip
+    return {**arguments, **change}
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "error", "match"),
+    [
+        ("stream_planes", {"key": [1, 2, 3, 4]}, TypeError, "key must be a NumPy array"),
+        ("stream_planes", {"key": KEY[:3]}, ValueError, "key must hold 4 words, got 3"),
+        ("stream_planes", {"key": KEY.astype(float)}, TypeError, "key must have dtype"),
+        ("stream_planes", {"n": -1}, ValueError, "at least 0, got -1"),
+        ("stream_planes", {"n": 2**60}, (ValueError, MemoryError), None),
+        ("stream_planes", {"n": 1.5}, TypeError, None),
+        ("biased_planes", {"p": 1.5}, ValueError, r"p must be in \[0, 1\]"),
+        ("biased_planes", {"p": float("nan")}, ValueError, r"p must be in \[0, 1\]"),
+        ("permutation", {"n": 2**33}, ValueError, "below 2\\^32"),
+        ("pack", {"values": np.zeros(3, np.int8)}, ValueError, "2 dimensions, got 1"),
+        ("pack", {"values": np.zeros((2, 3))}, TypeError, "dtype int8, got float64"),
+        ("pack", {"values": np.full((2, 3), 2, np.int8)}, ValueError, "RG_ERR_VALUES"),
+        ("pack", {"values": np.zeros((4, 4), np.int8)[:, ::2]}, ValueError, "contiguous"),
+        ("unpack", {"n": 65}, ValueError, "must have 2 words per row for n = 65, got 1"),
+        ("ising_sample", {"shape": [4, 4]}, ValueError, "shape must be a tuple"),
+        ("ising_sample", {"shape": ()}, ValueError, "shape must be a tuple"),
+        ("ising_sample", {"shape": (4, 1)}, ValueError, "RG_ERR_ARGUMENT"),
+        ("ising_sample", {"shape": (2**31, 2**31)}, ValueError, "RG_ERR_OVERFLOW"),
+        ("ising_sample", {"p_up": 2.0}, ValueError, "RG_ERR_ARGUMENT"),
+        ("ising_sample", {"n": 2**60}, ValueError, "too big"),
+        ("ising_sample", {"workers": 0}, ValueError, "at least 1, got 0"),
+        ("rbm_train", {"weights": W.astype(int)}, TypeError, "float32 or float64"),
+        ("rbm_train", {"visible_bias": C}, ValueError, r"lengths \(5, 3\)"),
+        ("rbm_train", {"hidden_bias": C.astype(float)}, TypeError, "dtype float32"),
+        ("rbm_train", {"weight_velocity": W[:4].copy()}, ValueError, "lengths"),
+        ("rbm_train", {"data": BITS.astype(np.int64)}, TypeError, "dtype uint64"),
+        ("rbm_train", {"data": np.zeros((2, 2), np.uint64)}, ValueError, "1 words"),
+        ("rbm_train", {"order": np.array([2], np.uint32)}, ValueError, "below 2, got 2"),
+        ("rbm_train", {"negative": BITS[:1].copy()}, ValueError, "batch_size rows"),
+        ("rbm_train", {"k": 0}, ValueError, "at least 1"),
+        ("rbm_train", {"k": 4000}, ValueError, "RG_ERR_ARGUMENT"),
+    ],
+)
+def test_bad_arguments(function, arguments, error, match):
+    base = {
+        "stream_planes": {"key": KEY, "purpose": 1, "index": 0, "n": 1},
+        "biased_planes": {"key": KEY, "purpose": 1, "index": 0, "n": 1, "p": 0.5},
+        "permutation": {"key": KEY, "purpose": 1, "index": 0, "n": 1},
+        "pack": {"values": np.zeros((1, 1), np.int8), "low": 0},
+        "unpack": {"bits": BITS, "n": 3, "low": 0},
+        "ising_sample": sample_arguments(),
+        "rbm_train": train_arguments(),
+    }[function]
+    with pytest.raises(error, match=match):
+        getattr(_core, function)(**{**base, **arguments})
+
+
+def test_read_only_parameters_are_refused():
+    frozen = W.copy()
+    frozen.flags.writeable = False
+    with pytest.raises(ValueError, match="weights must be writeable"):
+        _core.rbm_train(**train_arguments(weights=frozen))
+    # reading them is fine
+    assert _core.rbm_mean(frozen, B, C, True, BITS, True, 1).shape == (2, 3)
+
+
+def test_byte_swapped_and_misaligned_arrays_are_refused():
+    with pytest.raises(TypeError, match="key must have dtype uint64, got >u8"):
+        _core.stream_planes(KEY.astype(">u8"), 1, 0, 1)
+    raw = np.zeros(4 * 8 + 1, dtype=np.uint8)[1:].view(np.uint64)
+    with pytest.raises(ValueError, match="aligned"):
+        _core.stream_planes(raw, 1, 0, 1)
+
+
+def test_signatures_and_docstrings():
+    functions = [f for _, f in inspect.getmembers(_core, inspect.isbuiltin)]
+    assert len(functions) > 10
+    for function in functions:
+        assert inspect.signature(function).parameters is not None
+        assert function.__doc__
+    assert list(inspect.signature(_core.pack).parameters) == ["values", "low"]
+
+
+def test_keyword_errors_keep_the_parsers_message():
+    with pytest.raises(TypeError, match="pack"):
+        _core.pack(values=np.zeros((1, 1), np.int8))
+    with pytest.raises(TypeError, match="build_info"):
+        _core.build_info(1)
+
+
+def test_reference_counts_and_objects_do_not_grow():
+    spins = np.ones((3, 70), dtype=np.int8)
+    arguments = train_arguments()
+
+    def work():
+        _core.unpack(_core.pack(spins, -1), 70, -1)
+        _core.ising_sample(**sample_arguments())
+        _core.rbm_train(**arguments)
+        for bad in ({"values": -spins, "low": 0}, {"values": 3, "low": 0}):
+            with pytest.raises((TypeError, ValueError)):
+                _core.pack(**bad)
+
+    work()
+    gc.collect()
+    counts = [sys.getrefcount(a) for a in arguments.values()]
+    objects = len(gc.get_objects())
+    for _ in range(20):
+        work()
+    gc.collect()
+    assert [sys.getrefcount(a) for a in arguments.values()] == counts
+    assert len(gc.get_objects()) - objects < 20
+    assert sys.getrefcount(spins) <= 3
+
+
+def interrupt_after(seconds, action):
+    """Run action with SIGINT after some time; seconds from the signal to its answer."""
+    sent = []
+
+    def send():
+        sent.append(time.perf_counter())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    timer = threading.Timer(seconds, send)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        action()
+    timer.join()
+    return time.perf_counter() - sent[0]
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_answers_within_a_tenth_of_a_second(workers):
+    model = rgdl.Ising((64, 64), K=0.44)
+    waited = min(
+        interrupt_after(
+            0.2, lambda: rgdl.sample(model, 50_000, rng=0, workers=workers, progress=False)
+        )
+        for _ in range(3)
+    )
+    assert waited < 0.1
+
+
+def test_ctrl_c_during_training_leaves_whole_batches():
+    model = rgdl.Ising((16, 16), K=0.44)
+    s = rgdl.sample(model, 2000, rng=0)
+    rbm = rgdl.RBM(200, n_epochs=100_000, rng=0, progress=False)
+    assert interrupt_after(0.3, lambda: rbm.fit(s)) < 0.3
+    assert np.isfinite(rbm.W_).all()
+    assert np.abs(rbm.W_).max() > 0
+    assert rbm.transform(s[:3]).shape == (3, 200)
+    again = rgdl.RBM(200, n_epochs=1, rng=0, progress=False)
+    assert again.fit(s) is again
+
+
+def test_an_error_in_the_progress_callable_is_raised():
+    def fail(fraction):
+        raise RuntimeError(f"stop at {fraction}")
+
+    with pytest.raises(RuntimeError, match="stop at"):
+        _core.ising_sample(**sample_arguments(n=1024, sweeps=500, progress=fail))
+    with pytest.raises(RuntimeError, match="stop at"):
+        _core.rbm_train(**train_arguments(progress=fail))
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_fork_after_workers_is_safe():
+    model = rgdl.Ising((8, 8), K=0.3)
+    golden = rgdl.sample(model, 2000, rng=1, workers=2)
+    child = os.fork()
+    if child == 0:
+        same = np.array_equal(rgdl.sample(model, 2000, rng=1, workers=2), golden)
+        os._exit(0 if same else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_calls_from_many_threads_give_the_same_bits():
+    model = rgdl.Ising((12, 12), K=0.3)
+    golden = rgdl.sample(model, 700, rng=1)
+    results = [None] * 4
+
+    def run(i):
+        results[i] = rgdl.sample(model, 700, rng=1, workers=1 + i % 2, progress=False)
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(np.array_equal(result, golden) for result in results)

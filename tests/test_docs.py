@@ -1,0 +1,102 @@
+"""What the documentation shows runs: doctests, README, the pages in .docs."""
+
+import doctest
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__")
+
+
+MODULES = [module_name(path) for path in sorted((ROOT / "rgdl").rglob("*.py"))]
+
+
+def python_blocks(path: Path) -> list[tuple[str, str | None]]:
+    """Code and, where a text block follows at once, the output it promises."""
+    pattern = r"^```python\n(.*?)^```\n(?:```text\n(.*?)^```\n)?"
+    matches = re.finditer(pattern, path.read_text(), re.M | re.S)
+    return [(match.group(1), match.group(2)) for match in matches]
+
+
+BLOCKS = [
+    pytest.param(block, output, id=f"{path.relative_to(ROOT).as_posix()}-{number}")
+    for path in [README, *sorted((ROOT / ".docs").glob("*.md"))]
+    for number, (block, output) in enumerate(python_blocks(path), 1)
+]
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path, monkeypatch):
+    """Examples may write files and open figures."""
+    import matplotlib.pyplot as plt
+
+    monkeypatch.chdir(tmp_path)
+    yield
+    plt.close("all")
+
+
+def failures_of(tests: list[doctest.DocTest]) -> tuple[int, str]:
+    """How many examples ran, and the report of those that failed."""
+    report: list[str] = []
+    runner = doctest.DocTestRunner(optionflags=OPTIONS, verbose=False)
+    for test in tests:
+        runner.run(test, out=report.append)
+    return runner.tries, "".join(report)
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_doctests(name):
+    module = importlib.import_module(name)
+    _, report = failures_of(doctest.DocTestFinder().find(module, name))
+    assert report == ""
+
+
+def test_wrong_doctest_is_reported():
+    parser = doctest.DocTestParser()
+    test = parser.get_doctest(">>> 1 + 1\n3\n", {}, "wrong", None, 0)
+    tries, report = failures_of([test])
+    assert tries == 1
+    assert "Expected:\n    3\nGot:\n    2" in report
+
+
+@pytest.mark.parametrize(("block", "output"), BLOCKS)
+def test_python_block_runs(block, output, capsys):
+    exec(compile(block, "block", "exec"), {"__name__": "block"})
+    if output is not None:
+        assert capsys.readouterr().out == output
+
+
+def test_readme_has_an_example_with_its_output():
+    assert any(output for _, output in python_blocks(README))
+
+
+def test_first_screen_has_exactly_two_commands():
+    """The continuous integration takes the second one from here."""
+    head = README.read_text().splitlines()[:60]
+    commands = [line for line in head if "pip install" in line]
+    assert len(commands) == 2
+    assert all(line.startswith("python3 -m venv .venv && ") for line in commands)
+    assert "rgdl reproduce mehta-schwab --fast --out report" in commands[0]
+    assert commands[1].endswith("-m pytest")
+
+
+def test_pictures_of_the_pages_are_small():
+    pictures = list((ROOT / ".docs").glob("*.png"))
+    assert pictures
+    assert all(path.stat().st_size < 100_000 for path in pictures)
+
+
+def test_links_of_the_pages_lead_somewhere():
+    for page in [README, *(ROOT / ".docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            if not target.startswith(("http", "mailto:")):
+                assert (page.parent / target).exists(), f"{page.name}: {target}"

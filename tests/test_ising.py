@@ -1,0 +1,152 @@
+"""The Ising model: conventions, strictness, behaviour as a value."""
+
+import math
+import pickle
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import rgdl
+
+
+def random_spins(shape, seed=0):
+    return 2 * np.random.default_rng(seed).integers(0, 2, shape, dtype=np.int8) - 1
+
+
+@given(
+    shape=st.lists(st.integers(2, 7), min_size=1, max_size=2).map(tuple),
+    K=st.floats(-2, 2),
+    h=st.floats(-2, 2),
+    seed=st.integers(0, 2**32),
+)
+def test_hamiltonian_is_energy_and_field_term(shape, K, h, seed):
+    model = rgdl.Ising(shape, K=K, h=h)
+    s = random_spins((5, *shape), seed)
+    wide = s.astype(float)
+    bonds = sum(wide * np.roll(wide, -1, axis + 1) for axis in range(len(shape)))
+    bonds = bonds.reshape(5, -1).sum(1)
+    total = wide.reshape(5, -1).sum(1)
+    np.testing.assert_allclose(model.energy(s), -bonds / model.n_sites, atol=1e-15)
+    np.testing.assert_allclose(model.magnetization(s), total / model.n_sites)
+    np.testing.assert_allclose(model.hamiltonian(s), -K * bonds - h * total, atol=1e-12)
+    identity = model.n_sites * (K * model.energy(s) - h * model.magnetization(s))
+    np.testing.assert_allclose(model.hamiltonian(s), identity, atol=1e-12)
+
+
+def test_extent_two_counts_its_bond_twice():
+    up = np.ones((2, 2), dtype=np.int8)
+    assert rgdl.Ising((2, 2), K=1.0).hamiltonian(up) == -8
+    assert rgdl.Ising(2, K=1.0).hamiltonian([1, -1]) == 2
+
+
+def test_leading_axes_are_kept():
+    model = rgdl.Ising((4, 6), K=0.3)
+    s = random_spins((2, 3, 4, 6))
+    assert model.energy(s).shape == (2, 3)
+    assert model.energy(s[0]).shape == (3,)
+    assert model.energy(s[0, 0]).shape == ()
+    assert model.energy(s[:0]).shape == (0, 3)
+    assert f"{model.energy(s[1, 2]):.2f}" == f"{model.energy(s)[1, 2]:.2f}"
+
+
+@pytest.mark.parametrize("convert", [np.int64, np.float32, np.int8, list])
+def test_every_kind_of_spins_gives_the_same(convert):
+    model = rgdl.Ising((4, 6), K=0.3, h=0.1)
+    s = random_spins((3, 4, 6))
+    given_spins = s.tolist() if convert is list else s.astype(convert)
+    assert (model.hamiltonian(given_spins) == model.hamiltonian(s)).all()
+    strided = random_spins((3, 8, 12))[:, ::2, ::2]
+    assert (
+        model.hamiltonian(strided) == model.hamiltonian(np.ascontiguousarray(strided))
+    ).all()
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int64, float, bool])
+def test_binary_units_are_refused_with_the_cure(dtype):
+    bits = (random_spins((2, 4)) > 0).astype(dtype)
+    with pytest.raises(ValueError, match=r"2 \* s - 1"):
+        rgdl.Ising(4, K=1.0).energy(bits)
+
+
+@pytest.mark.parametrize("wrong", [2, -3, 0.5, np.nan, np.inf])
+def test_other_values_are_refused_and_named(wrong):
+    s = np.ones((2, 4), dtype=type(wrong))
+    s[1, 2] = wrong
+    with pytest.raises(ValueError, match="spins -1 and \\+1, got the value"):
+        rgdl.Ising(4, K=1.0).hamiltonian(s)
+
+
+def test_wrong_shapes_and_types_are_refused():
+    model = rgdl.Ising((4, 6), K=0.3)
+    with pytest.raises(ValueError, match=re.escape("(n, 4, 6), got (2, 24)")):
+        model.energy(random_spins((2, 24)))
+    with pytest.raises(ValueError, match=re.escape("got (6,)")):
+        model.energy(random_spins(6))
+    with pytest.raises(TypeError, match="dtype"):
+        model.energy(np.full((4, 6), "up"))
+
+
+def test_input_is_not_modified():
+    s = random_spins((3, 4, 4))
+    s.flags.writeable = False
+    rgdl.Ising((4, 4), K=0.3).energy(s)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"shape": 4}, ValueError, "exactly one of K and T"),
+        ({"shape": 4, "K": 1.0, "T": 1.0}, ValueError, "exactly one of K and T"),
+        ({"shape": 4, "T": 0.0}, ValueError, "T must not be 0"),
+        ({"shape": 4, "T": 1e-320}, ValueError, "T must not be 0"),
+        ({"shape": 4, "K": math.nan}, ValueError, "K must be finite"),
+        ({"shape": 4, "K": math.inf}, ValueError, "K must be finite"),
+        ({"shape": 4, "K": 1.0, "h": math.nan}, ValueError, "h must be finite"),
+        ({"shape": 4, "K": "x"}, TypeError, "K must be a real number"),
+        ({"shape": 1, "K": 1.0}, ValueError, "at least 2"),
+        ({"shape": (4, 1), "K": 1.0}, ValueError, "at least 2"),
+        ({"shape": (2, 2, 2), "K": 1.0}, ValueError, "1 to 2 extents"),
+        ({"shape": 4.0, "K": 1.0}, TypeError, "must be an integer"),
+    ],
+)
+def test_bad_parameters_are_refused(arguments, error, message):
+    with pytest.raises(error, match=message):
+        rgdl.Ising(**arguments)
+
+
+def test_model_is_a_value():
+    model = rgdl.Ising((4, 6), T=2.0, h=0.25)
+    assert (model.K, model.T, model.h) == (0.5, 2.0, 0.25)
+    assert (model.shape, model.ndim, model.n_sites) == ((4, 6), 2, 24)
+    assert model == rgdl.Ising([4, 6], K=0.5, h=0.25)
+    assert hash(model) == hash(rgdl.Ising((4, 6), K=0.5, h=0.25))
+    assert model != rgdl.Ising((4, 6), K=0.5)
+    assert model != rgdl.Ising((6, 4), K=0.5, h=0.25)
+    assert model != "model"
+    assert pickle.loads(pickle.dumps(model)) == model
+    assert eval(repr(model), {"Ising": rgdl.Ising}) == model
+    assert eval(repr(rgdl.Ising(8, K=-0.1)), {"Ising": rgdl.Ising}).shape == (8,)
+    assert rgdl.Ising(4, K=0).T == math.inf
+    with pytest.raises(AttributeError):
+        model.K = 1.0
+
+
+def test_notebook_picture_draws_every_up_spin():
+    model = rgdl.Ising((6, 9), K=0.3)
+    text = model._repr_html_()
+    s = rgdl.sample(model, 1, rng=0)[0]
+    runs = re.findall(r"M(\d+) (\d+)h(\d+)", text)
+    drawn = np.full((6, 9), -1, dtype=np.int8)
+    for x, y, length in runs:
+        drawn[int(y), int(x) : int(x) + int(length)] = 1
+    assert (drawn == s).all()
+    assert "<svg" in rgdl.Ising(8, K=0.3)._repr_html_()
+
+
+def test_large_lattices_show_a_table_only():
+    text = rgdl.Ising((500, 500), K=0.3)._repr_html_()
+    assert "500 × 500" in text
+    assert "<svg" not in text

@@ -1,0 +1,145 @@
+"""Pictures: what is drawn, into which axes, and that bad input is named."""
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from rgdl import plot
+
+FIELDS = np.random.default_rng(0).normal(size=(7, 6, 6))
+HISTORY = {
+    "epoch": [1, 2, 3],
+    "free_energy_data": [-1.0, -2.0, -3.0],
+    "free_energy_model": [-1.0, -1.5, -2.5],
+    "reconstruction_error": [0.25, 0.2, 0.18],
+}
+DRAW = {
+    "spins": lambda ax: plot.spins(np.ones((4, 6)), ax=ax),
+    "receptive_fields": lambda ax: plot.receptive_fields(FIELDS, ax=ax),
+    "weights": lambda ax: plot.weights(FIELDS[0], ax=ax),
+    "flow": lambda ax: plot.flow([[1.0, 0.1], [0.5, 0.2]], ax=ax),
+    "blocking_strip": lambda ax: plot.blocking_strip([np.ones((4, 4))], ax=ax),
+    "training": lambda ax: plot.training(HISTORY, ax=ax),
+}
+
+
+@pytest.fixture
+def ax():
+    return Figure().add_subplot()
+
+
+def test_every_public_function_is_tried():
+    assert set(DRAW) == set(plot.__all__)
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_draws_into_the_axes_given(name, ax):
+    assert DRAW[name](ax) is ax
+    assert ax.has_data()
+    ax.figure.canvas.draw()
+
+
+@pytest.mark.parametrize("name", DRAW)
+def test_makes_its_own_figure_without_axes(name):
+    import matplotlib.pyplot as plt
+
+    ax = DRAW[name](None)
+    assert ax.has_data()
+    plt.close(ax.figure)
+
+
+def test_importing_does_not_load_matplotlib():
+    code = "import sys, rgdl.plot, rgdl.report; print('matplotlib' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "False"
+
+
+def test_input_is_not_modified(ax):
+    fields = FIELDS.copy()
+    plot.receptive_fields(fields, ax=ax)
+    assert np.array_equal(fields, FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("values", "limits"), [((-1, 1), (-1.0, 1.0)), ((0, 1), (0.0, 1.0))]
+)
+def test_spins_and_bits_get_the_same_two_colours(values, limits, ax):
+    image = plot.spins(np.array([values]), ax=ax).images[0]
+    assert image.get_clim() == limits
+
+
+def test_uniform_configurations_keep_their_colour(ax):
+    image = plot.spins(-np.ones((3, 3)), ax=ax).images[0]
+    assert image.norm(-1.0) == 0.0
+
+
+def test_chain_is_drawn_as_one_row(ax):
+    assert plot.spins(np.ones(5), ax=ax).images[0].get_array().shape == (1, 5)
+
+
+def test_unit_scale_brings_every_map_to_one(ax):
+    scaled = FIELDS * np.arange(7)[:, None, None]
+    picture = plot.receptive_fields(scaled, ax=ax).images[0].get_array()
+    assert np.abs(picture).max() == 1.0
+    assert np.ma.getmaskarray(picture).any()
+
+
+def test_shared_scale_is_symmetric_and_said(ax):
+    plot.receptive_fields(FIELDS, scale="shared", ax=ax)
+    low, high = ax.images[0].get_clim()
+    assert low == -high == -np.abs(FIELDS).max()
+    assert "one colour scale" in ax.get_xlabel()
+
+
+def test_mosaic_keeps_every_map_in_its_cell(ax):
+    picture = np.asarray(plot.receptive_fields(FIELDS, ax=ax).images[0].get_array())
+    first = FIELDS[4] / np.abs(FIELDS[4]).max()  # second row, second of three columns
+    assert np.allclose(picture[7:13, 7:13], first)
+
+
+def test_weights_takes_a_machine(ax):
+    machine = SimpleNamespace(W_=np.eye(3))
+    assert plot.weights(machine, ax=ax).images[0].get_array().shape == (3, 3)
+
+
+def test_flow_takes_labels_from_a_flow(ax):
+    flow = SimpleNamespace(couplings=np.ones((3, 2)), labels=("nn", "nnn"))
+    plot.flow(flow, ax=ax)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["nn", "nnn"]
+
+
+def test_strip_gives_every_lattice_the_same_size(ax):
+    plot.blocking_strip([np.ones((8, 8)), -np.ones((4, 4)), np.ones((2, 2))], ax=ax)
+    extents = np.array([image.get_extent() for image in ax.images])
+    assert np.allclose(extents[:, 1] - extents[:, 0], 1.0)
+    assert [text.get_text() for text in ax.texts] == ["8 × 8", "4 × 4", "2 × 2"]
+
+
+def test_training_draws_the_error_on_its_own_axis(ax):
+    plot.training(HISTORY, ax=ax)
+    assert len(ax.figure.axes) == 2
+    labels = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert labels == ["free energy data", "free energy model", "reconstruction error"]
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plot.spins(np.ones((2, 2, 2))), "s must be one picture"),
+        (lambda: plot.spins([[np.nan]]), "s must be finite"),
+        (lambda: plot.receptive_fields(np.ones((2, 2))), "fields must have shape"),
+        (lambda: plot.receptive_fields(FIELDS, scale="x"), "scale must be one of"),
+        (lambda: plot.flow(np.ones((2, 2, 2))), "flow must have shape"),
+        (lambda: plot.blocking_strip([]), "images must hold at least one"),
+        (lambda: plot.training({"loss": [1]}), "history must have"),
+    ],
+)
+def test_bad_input_is_named(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
