@@ -8,7 +8,9 @@ import numpy as np
 from setuptools import Extension, setup
 
 if sys.platform == "win32":
-    sys.exit("rgdl needs gcc or clang (vector extensions); build it under WSL on Windows.")
+    sys.exit(
+        "rgdl needs gcc or clang (vector extensions); build it under WSL on Windows."
+    )
 
 FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
 LIMITED_API = [] if FREE_THREADED else [("Py_LIMITED_API", "0x030B0000")]
@@ -32,7 +34,13 @@ core = Extension(
     # No contraction: a fused multiply-add would give each compiler its own bits.
     extra_compile_args=[
         *["-std=c11", "-O3", "-ffp-contract=off", "-pthread", "-fvisibility=hidden"],
-        *["-Wall", "-Wextra", "-Wshadow", "-Wstrict-prototypes", "-Wmissing-prototypes"],
+        *[
+            "-Wall",
+            "-Wextra",
+            "-Wshadow",
+            "-Wstrict-prototypes",
+            "-Wmissing-prototypes",
+        ],
         *["-Wcast-qual", "-Wvla", "-isystem", np.get_include()],
     ],
     extra_link_args=["-pthread"],

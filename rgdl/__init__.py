@@ -1,4 +1,4 @@
-"""rgdl: is deep learning a renormalization group?
+"""Is deep learning a renormalization group? Measure it.
 
 Sample spin models, train Boltzmann machines on them, coarse-grain them, and measure
 how far any two of those are from each other.
@@ -23,7 +23,10 @@ from rgdl.errors import (
 )
 
 if TYPE_CHECKING:
-    from rgdl import exact, mapping, plot, rg
+    import rgdl.exact as exact
+    import rgdl.mapping as mapping
+    import rgdl.plot as plot
+    import rgdl.rg as rg
     from rgdl.bits import pack, unpack
     from rgdl.config import show_config
     from rgdl.couplings import Couplings

@@ -1,12 +1,21 @@
 """A progress bar that appears only when the work takes more than a moment."""
 
+import warnings
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Literal, TypeAlias
 
 __all__ = ["Progress", "ProgressLike"]
 
-ProgressLike: TypeAlias = bool | Literal["auto"]
+ProgressLike: TypeAlias = bool | Literal["auto"] | Callable[[float], None]
+
+
+def _tqdm() -> Any:
+    """Choose the bar for this front end; text in a notebook without ipywidgets."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="IProgress not found")
+        from tqdm.auto import tqdm
+    return tqdm
 
 
 class Progress:
@@ -16,23 +25,26 @@ class Progress:
     ----------
     title : str
         Text beside the bar.
-    progress : bool or "auto"
-        True shows the bar at once, "auto" after two seconds, False never.
+    progress : bool, "auto" or callable
+        True shows the bar at once, "auto" after two seconds, False never; a callable
+        is given the fraction done instead.
     """
 
     def __init__(self, title: str, progress: ProgressLike) -> None:
-        if progress not in (True, False, "auto"):
+        if not callable(progress) and progress not in (True, False, "auto"):
             raise ValueError(
-                f'progress must be True, False or "auto", got {progress!r}'
+                'progress must be True, False, "auto" or a callable that takes the '
+                f"fraction done, got {progress!r}"
             )
         self._title = title
         self._progress = progress
         self._bar: Any = None
 
     def __enter__(self) -> Callable[[float], None]:
+        if callable(self._progress):
+            return self._progress
         if self._progress is not False:
-            from tqdm.auto import tqdm
-
+            tqdm = _tqdm()
             self._bar = tqdm(
                 total=100,
                 desc=self._title,

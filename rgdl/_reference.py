@@ -43,7 +43,7 @@ Words = npt.NDArray[np.uint64]
 PURPOSE_TIES = 3
 
 _MASK = (1 << 64) - 1
-_FOLD = (0x6A09E667F3BCC909, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1)
+_FOLD = (0x6A09E667F3BCC908, 0xBB67AE8584CAA73B, 0x3C6EF372FE94F82B, 0xA54FF53A5F1D36F1)
 
 
 def _mix64(x: int) -> int:
@@ -200,7 +200,7 @@ def exp(x: float) -> float:
 
 
 def log(x: float) -> float:
-    """ln x: x = 2^n m, ln m = 2 artanh((m - 1) / (m + 1))."""
+    """Ln x: x = 2^n m, ln m = 2 artanh((m - 1) / (m + 1))."""
     m, n = math.frexp(x)
     m, n = 2.0 * m, n - 1
     if m > float.fromhex("0x1.6a09e667f3bcdp+0"):
@@ -218,7 +218,7 @@ def _words(stream: Stream) -> Iterator[int]:
 
 
 def normals(stream: Stream, n: int) -> Floats:
-    """Standard normal deviates by the polar method."""
+    """Draw standard normal deviates by the polar method."""
     words = _words(stream)
     out: list[float] = []
     while len(out) < n:
@@ -245,7 +245,7 @@ def permutation(stream: Stream, n: int) -> npt.NDArray[np.uint32]:
     return np.array(out, dtype=np.uint32)
 
 
-# ---- heat-bath sampling, 512 replicas (rg_ising.c, rg_k_ising_tpl.h) ------------------
+# ---- heat-bath sampling, 512 replicas (rg_ising.c, rg_k_ising_tpl.h) -----------------
 
 PURPOSE_SAMPLE, PURPOSE_START = 1, 2
 GROUP_SITES, GROUP_PLANES = 64, 7
@@ -279,7 +279,7 @@ def biased_plane(stream: Stream, p: float) -> Words:
 
 
 def site_groups(shape: tuple[int, ...]) -> list[list[tuple[int, ...]]]:
-    """Groups of up to 64 sites of one colour, in update order."""
+    """Split the sites into groups of up to 64 of one colour, in update order."""
     n_colours = 3 if any(extent % 2 for extent in shape) else 2
     colours: list[list[tuple[int, ...]]] = [[] for _ in range(n_colours)]
     for site in np.ndindex(shape):
@@ -307,7 +307,7 @@ def _n_up(up: Mask, site: tuple[int, ...]) -> npt.NDArray[np.int64]:
 def update_group(
     up: Mask, group: list[tuple[int, ...]], bits: npt.NDArray[np.bool_], stream: Stream
 ) -> None:
-    """Heat-bath of one group in place; up is (*shape, 512), bits[j, k] the thresholds."""
+    """Heat-bath of one group in place; up: (*shape, 512), bits[j, k]: thresholds."""
     classes, undecided = [], []
     for site in group:
         j = _n_up(up, site)
@@ -368,7 +368,7 @@ def ising_block(
     return np.moveaxis(np.where(up, 1, -1), -1, 0).astype(np.int8)
 
 
-# ---- Boltzmann machines (rg_lookup.h, rg_unit.h, rg_rbm.c) ----------------------------
+# ---- Boltzmann machines (rg_lookup.h, rg_unit.h, rg_rbm.c) ---------------------------
 
 PURPOSE_RBM_TRAIN, PURPOSE_RBM_GIBBS = 16, 17
 PANEL, RBM_BLOCK = 16, 512
@@ -377,7 +377,7 @@ Reals = npt.NDArray[np.floating]
 
 
 def lookup_product(x: Reals, weights: Reals, out: Reals) -> Reals:
-    """out + x W in the kernels' order: groups of four inputs, from the lowest."""
+    """Out + x W in the kernels' order: groups of four inputs, from the lowest."""
     out = out.copy()
     terms = [x[:, i, None] * weights[i] for i in range(len(weights))]
     terms += [np.zeros_like(out)] * (-len(terms) % 4)
@@ -407,7 +407,7 @@ def exp_minus(a: Reals) -> Reals:
 
 
 def unit_means(x: Reals, spin: bool) -> Reals:
-    """tanh x (spin) or sigmoid x (binary)."""
+    """Tanh x (spin) or sigmoid x (binary)."""
     e = exp_minus(abs(x) + abs(x) if spin else abs(x))
     one = x.dtype.type(1)
     if spin:
@@ -422,12 +422,12 @@ def unit_draws(x: Reals, spin: bool, stream: Stream) -> Mask:
     rows = []
     for inputs, factor in zip(x, e, strict=True):
         if real is np.float32:
-            fields = stream.plane().view(np.uint32)[: len(inputs)] >> 9
-            u = (2 * fields.astype(np.int64) + 1).astype(real) * real(2.0**-24)
+            fields = stream.plane().view(np.uint32)[: len(inputs)].astype(np.int64)
+            u = (2 * (fields >> 9) + 1).astype(real) * real(2.0**-24)
         else:
             planes = np.concatenate([stream.plane(), stream.plane()])
-            fields = planes[: len(inputs)] >> np.uint64(12)
-            u = (2 * fields.astype(np.int64) + 1).astype(real) * real(2.0**-53)
+            fields = (planes[: len(inputs)] >> np.uint64(12)).astype(np.int64)
+            u = (2 * fields + 1).astype(real) * real(2.0**-53)
         rows.append((u + u * factor < real(1)) ^ (inputs < 0))
     return np.array(rows)
 
@@ -437,7 +437,7 @@ def _layer_inputs(given: Reals, weights: Reals, bias: Reals) -> Reals:
 
 
 def _values(up: Mask, spin: bool, real: type) -> Reals:
-    return np.where(up, real(1), real(-1 if spin else 0))
+    return np.asarray(np.where(up, real(1), real(-1 if spin else 0)))
 
 
 def _draw_layer(

@@ -27,7 +27,9 @@ def draw_key(rng: RngLike) -> Key:
         if len(rng) != 4 or not all(
             isinstance(word, int) and 0 <= word < 2**64 for word in rng
         ):
-            raise ValueError(f"a tuple given as rng must be a key of 4 words, got {rng}")
+            raise ValueError(
+                f"a tuple given as rng must be a key of 4 words, got {rng}"
+            )
         return np.array(rng, dtype=np.uint64)
     if isinstance(rng, bool | float):
         raise TypeError(

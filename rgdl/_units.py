@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from rgdl import _core, _validate
 
-__all__ = ["Packed", "UNITS", "pack_units", "rows_of"]
+__all__ = ["UNITS", "Packed", "pack_units", "rows_of"]
 
 UNITS = ("spin", "binary")
 

@@ -49,7 +49,9 @@ def shape_of(
 ) -> tuple[int, ...]:
     """Lattice extents as a tuple; each at least 2."""
     extents = value if isinstance(value, tuple | list) else (value,)
-    shape = tuple(count(extent, f"every extent of {name}", least=2) for extent in extents)
+    shape = tuple(
+        count(extent, f"every extent of {name}", least=2) for extent in extents
+    )
     if not 1 <= len(shape) <= max_ndim:
         raise ValueError(
             f"{name} must have 1 to {max_ndim} extents, got {len(shape)}: {value!r}"
@@ -58,7 +60,7 @@ def shape_of(
 
 
 def worker_count(workers: int) -> int:
-    """Number of threads: as given, or all that this process may use for -1."""
+    """Return the number of threads; all that this process may use for -1."""
     number = count(workers, "workers", least=-1)
     if number == 0:
         raise ValueError("workers must be positive, or -1 for all processors; got 0")

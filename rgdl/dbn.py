@@ -1,4 +1,4 @@
-"""Deep belief networks: Boltzmann machines trained greedily, one on top of the other."""
+"""Deep belief networks: Boltzmann machines trained greedily on top of each other."""
 
 import math
 from typing import Any, Self
@@ -106,9 +106,12 @@ class DBN(TransformerMixin, BaseEstimator):
                     rng=np.random.SeedSequence(draw_key(keys).tolist()),
                     progress=False,
                 )
-                layer._fit_packed(
-                    data, lambda done, d=depth: update((d + done) / len(sizes))
-                )
+
+                def part(done: float, depth: int = depth) -> None:
+                    update((depth + done) / len(sizes))
+
+                below = f"hidden units of layer {depth - 1} (dead or saturated)"
+                layer._fit_packed(data, part, below if depth else "features of X")
                 self.layers_.append(layer)
                 key = draw_key(keys)
                 if depth + 1 < len(sizes):
@@ -214,7 +217,7 @@ class DBN(TransformerMixin, BaseEstimator):
         return states.reshape(-1, *self.lattice_shape_)
 
     def receptive_fields(self, layer: int = -1) -> npt.NDArray[Any]:
-        r"""Effective receptive fields: the product of the weight matrices up to a layer.
+        r"""Effective receptive fields: product of the weight matrices up to a layer.
 
         Parameters
         ----------

@@ -52,7 +52,7 @@ class LogZ:
     >>> import numpy as np
     >>> import rgdl
     >>> rbm = rgdl.RBM.from_weights(np.zeros((3, 2)), np.zeros(3), np.zeros(2))
-    >>> rbm.log_partition().value == 5 * np.log(2)
+    >>> round(rbm.log_partition().value, 12) == round(5 * float(np.log(2)), 12)
     True
     """
 
@@ -99,8 +99,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         for every number of workers.
     workers : int, default 1
         Threads; -1 for all processors.
-    progress : bool or "auto"
-        Progress bar; "auto" after two seconds.
+    progress : bool, "auto" or callable
+        Progress bar; "auto" after two seconds; a callable is given the fraction done.
 
     Attributes
     ----------
@@ -232,7 +232,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         for name, bias, length in (("b", visible, 0), ("c", hidden, 1)):
             if bias.shape != (weights.shape[length],):
                 raise ValueError(
-                    f"{name} must have shape ({weights.shape[length]},), got {bias.shape}"
+                    f"{name} must have shape ({weights.shape[length]},), "
+                    f"got {bias.shape}"
                 )
         if not all(np.isfinite(a).all() for a in (weights, visible, hidden)):
             raise ValueError("W, b and c must be finite")
@@ -369,13 +370,22 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             self._epoch(data.bits, update)
         return self
 
-    def _fit_packed(self, data: Packed, update: Callable[[float], None]) -> None:
+    def _fit_packed(
+        self,
+        data: Packed,
+        update: Callable[[float], None],
+        inputs: str = "features of X",
+    ) -> None:
         n_epochs = _validate.count(self.n_epochs, "n_epochs", least=0)
-        self._start(data)
+        self._start(data, inputs)
         for epoch in range(n_epochs):
-            self._epoch(data.bits, lambda done, e=epoch: update((e + done) / n_epochs))
 
-    def _start(self, data: Packed) -> None:
+            def part(done: float, epoch: int = epoch) -> None:
+                update((epoch + done) / n_epochs)
+
+            self._epoch(data.bits, part)
+
+    def _start(self, data: Packed, inputs: str = "features of X") -> None:
         self._check_parameters()
         n_visible = math.prod(data.row_shape)
         dtype = np.dtype(self.dtype)
@@ -383,7 +393,11 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         normals = _core.normals(
             key, _core.PURPOSE_RBM_WEIGHTS, 0, n_visible * self.n_hidden
         )
-        W = (self.weight_scale * normals).reshape(n_visible, self.n_hidden).astype(dtype)
+        W = (
+            (self.weight_scale * normals)
+            .reshape(n_visible, self.n_hidden)
+            .astype(dtype)
+        )
         b = self._marginal_bias(data, n_visible).astype(dtype)
         self._set_parameters(W, b, np.zeros(self.n_hidden, dtype), data.row_shape)
         self._key = key
@@ -395,7 +409,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         constant = int((_unit_counts(data, n_visible) % data.bits.shape[0] == 0).sum())
         if constant:
             warnings.warn(
-                f"{constant} of {n_visible} features of X never change",
+                f"{constant} of {n_visible} {inputs} never change",
                 DataWarning,
                 stacklevel=4,
             )
@@ -475,7 +489,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 if self.method == "cd"
                 else math.nan
             ),
-            "weight_rms": math.sqrt(float(np.mean(np.square(self.W_, dtype=np.float64)))),
+            "weight_rms": math.sqrt(
+                float(np.mean(np.square(self.W_, dtype=np.float64)))
+            ),
         }
         for name, value in values.items():
             self.history_[name].append(value)
@@ -539,7 +555,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             raise ValueError(f"{name} must have {n_units} units per row, got {width}")
         return data
 
-    def _mean(self, bits: npt.NDArray[np.uint64], *, to_hidden: bool) -> npt.NDArray[Any]:
+    def _mean(
+        self, bits: npt.NDArray[np.uint64], *, to_hidden: bool
+    ) -> npt.NDArray[Any]:
         return _core.rbm_mean(
             self.W_,
             self.b_,
@@ -585,13 +603,14 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         >>> import rgdl
         >>> rbm = rgdl.RBM.from_ising(rgdl.Ising(4, K=1.0))
         >>> rbm.transform([[1, 1, 1, -1]]).round(3)
-        array([[ 0.991,  0.991,  0.   ,  0.   ]])
+        array([[0.991, 0.991, 0.   , 0.   ]])
         """
         check_is_fitted(self, "W_")
         array = rows_of(X, "X")
-        if np.isin(array[:1], (self._low, 1)).all() and np.isin(
-            array, (self._low, 1)
-        ).all():
+        if (
+            np.isin(array[:1], (self._low, 1)).all()
+            and np.isin(array, (self._low, 1)).all()
+        ):
             return self._mean(self._packed(array, "X", 0).bits, to_hidden=True)
         flat = array.reshape(array.shape[0], -1).astype(self.W_.dtype)
         self._check_width(flat.shape[1])
@@ -620,9 +639,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         n_visible, n_hidden = self.W_.shape
         empty = n_hidden if from_visible else n_visible
         other = np.zeros((bits.shape[0], -(-empty // 64)), dtype=np.uint64)
-        visible, hidden = (
-            (bits.copy(), other) if from_visible else (other, bits.copy())
-        )
+        visible, hidden = (bits.copy(), other) if from_visible else (other, bits.copy())
         with Progress("Gibbs sampling", progress) as update:
             _core.rbm_gibbs(
                 self.W_,
@@ -918,12 +935,12 @@ def _free_energy(
     rows = v.astype(W.dtype)
     inputs = rows @ W + c
     other = -inputs if units == "spin" else inputs.dtype.type(0)
-    soft: npt.NDArray[Any] = np.logaddexp(inputs, other).sum(axis=1)
-    return -(rows @ b) - soft
+    soft = np.logaddexp(inputs, other).sum(axis=1)
+    return np.asarray(-(rows @ b) - soft)
 
 
 def _log_sum_exp(values: npt.NDArray[np.float64]) -> float:
-    """ln sum exp; numpy adds pairwise."""
+    """Ln sum exp; numpy adds pairwise."""
     top = float(values.max())
     return top + math.log(float(np.exp(values - top).sum()))
 

@@ -35,7 +35,7 @@ class SampleInfo:
         "random" (independent fair spins), "ordered" or "staggered" (all up or all
         down by a keyed coin per row, times the sublattice sign if staggered).
     key : tuple of int
-        The 256-bit key that was drawn: ``sample(..., rng=info.key)`` gives the same bits.
+        The 256-bit key that was drawn; ``rng=info.key`` gives the same bits.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def _relaxation_sweeps(model: Ising) -> float:
     inverse_xi = abs(2.0 * K + math.log(math.tanh(K)))
     extent = float(max(model.shape))
     length = min(extent, 3.0 / inverse_xi) if inverse_xi > 0 else extent
-    return 1.0 + 0.08 * length**2.17
+    return float(1.0 + 0.08 * length**2.17)
 
 
 def _start_of(model: Ising) -> tuple[str, float]:
@@ -172,8 +172,9 @@ def sample(
         equals ``sample(model, m)``.
     workers : int, default 1
         Threads; -1 for all processors.
-    progress : bool or "auto"
-        Show a progress bar; "auto" after two seconds.
+    progress : bool, "auto" or callable
+        Show a progress bar; "auto" after two seconds; a callable is given the
+        fraction done.
     return_info : bool
         Also return a `SampleInfo`.
 
@@ -233,4 +234,6 @@ def sample(
     spins = flat.reshape(n, *model.shape)
     if not return_info:
         return spins
-    return spins, SampleInfo("heatbath", sweeps, start, tuple(int(word) for word in key))
+    return spins, SampleInfo(
+        "heatbath", sweeps, start, tuple(int(word) for word in key)
+    )

@@ -1,4 +1,4 @@
-"""The extension's interface: types, shapes, counts, signatures, signals, fork, leaks."""
+"""The extension's interface: types, shapes, signatures, signals, fork, leaks."""
 
 import gc
 import inspect
@@ -44,7 +44,12 @@ def sample_arguments(**change):
 @pytest.mark.parametrize(
     ("function", "arguments", "error", "match"),
     [
-        ("stream_planes", {"key": [1, 2, 3, 4]}, TypeError, "key must be a NumPy array"),
+        (
+            "stream_planes",
+            {"key": [1, 2, 3, 4]},
+            TypeError,
+            "key must be a NumPy array",
+        ),
         ("stream_planes", {"key": KEY[:3]}, ValueError, "key must hold 4 words, got 3"),
         ("stream_planes", {"key": KEY.astype(float)}, TypeError, "key must have dtype"),
         ("stream_planes", {"n": -1}, ValueError, "at least 0, got -1"),
@@ -56,8 +61,18 @@ def sample_arguments(**change):
         ("pack", {"values": np.zeros(3, np.int8)}, ValueError, "2 dimensions, got 1"),
         ("pack", {"values": np.zeros((2, 3))}, TypeError, "dtype int8, got float64"),
         ("pack", {"values": np.full((2, 3), 2, np.int8)}, ValueError, "RG_ERR_VALUES"),
-        ("pack", {"values": np.zeros((4, 4), np.int8)[:, ::2]}, ValueError, "contiguous"),
-        ("unpack", {"n": 65}, ValueError, "must have 2 words per row for n = 65, got 1"),
+        (
+            "pack",
+            {"values": np.zeros((4, 4), np.int8)[:, ::2]},
+            ValueError,
+            "contiguous",
+        ),
+        (
+            "unpack",
+            {"n": 65},
+            ValueError,
+            "must have 2 words per row for n = 65, got 1",
+        ),
         ("ising_sample", {"shape": [4, 4]}, ValueError, "shape must be a tuple"),
         ("ising_sample", {"shape": ()}, ValueError, "shape must be a tuple"),
         ("ising_sample", {"shape": (4, 1)}, ValueError, "RG_ERR_ARGUMENT"),
@@ -71,7 +86,12 @@ def sample_arguments(**change):
         ("rbm_train", {"weight_velocity": W[:4].copy()}, ValueError, "lengths"),
         ("rbm_train", {"data": BITS.astype(np.int64)}, TypeError, "dtype uint64"),
         ("rbm_train", {"data": np.zeros((2, 2), np.uint64)}, ValueError, "1 words"),
-        ("rbm_train", {"order": np.array([2], np.uint32)}, ValueError, "below 2, got 2"),
+        (
+            "rbm_train",
+            {"order": np.array([2], np.uint32)},
+            ValueError,
+            "below 2, got 2",
+        ),
         ("rbm_train", {"negative": BITS[:1].copy()}, ValueError, "batch_size rows"),
         ("rbm_train", {"k": 0}, ValueError, "at least 1"),
         ("rbm_train", {"k": 4000}, ValueError, "RG_ERR_ARGUMENT"),
@@ -169,7 +189,8 @@ def test_ctrl_c_answers_within_a_tenth_of_a_second(workers):
     model = rgdl.Ising((64, 64), K=0.44)
     waited = min(
         interrupt_after(
-            0.2, lambda: rgdl.sample(model, 50_000, rng=0, workers=workers, progress=False)
+            0.2,
+            lambda: rgdl.sample(model, 50_000, rng=0, workers=workers, progress=False),
         )
         for _ in range(3)
     )

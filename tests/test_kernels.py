@@ -111,8 +111,9 @@ def test_groups_hold_no_neighbours():
 def test_slices_do_not_change_the_result():
     # a progress callable is called between slices; hundreds of them on this lattice
     calls = []
-    one = _core.ising_sample((16, 16), 0.4, 0.0, 1024, 3000, 0, 0.5, KEY, 2, calls.append)
-    two = _core.ising_sample((16, 16), 0.4, 0.0, 1024, 3000, 0, 0.5, KEY, 1, None)
+    arguments = ((16, 16), 0.4, 0.0, 1024, 3000, 0, 0.5, KEY)
+    one = _core.ising_sample(*arguments, 2, calls.append)
+    two = _core.ising_sample(*arguments, 1, None)
     assert np.array_equal(one, two)
     assert len(calls) > 3
     assert calls == sorted(calls)
@@ -214,7 +215,8 @@ def test_rbm_train(simd, n_visible, n_hidden, n_chains, spin, dtype):
     assert filled == len(last)
     assert changed == (0 if n_chains else expected_changed)
     assert np.array_equal(unpack(negative[:filled], n_visible, spin, dtype), last)
-    for got, expected in zip(parameters + velocities, twin + twin_velocities, strict=True):
+    pairs = zip(parameters + velocities, twin + twin_velocities, strict=True)
+    for got, expected in pairs:
         assert np.array_equal(got, expected)
 
 
@@ -229,4 +231,5 @@ def test_pack_equals_packbits(data):
     assert np.array_equal(bits.view(np.uint8)[:, : expected.shape[1]], expected)
     assert not bits.view(np.uint8)[:, expected.shape[1] :].any()
     assert np.array_equal(_core.unpack(bits, units, 0), values)
-    assert np.array_equal(_core.unpack(_core.pack(2 * values - 1, -1), units, 0), values)
+    spins = _core.pack(2 * values - 1, -1)
+    assert np.array_equal(_core.unpack(spins, units, 0), values)

@@ -9,7 +9,7 @@ import pytest
 import rgdl
 from rgdl import _reference as ref
 
-GOLDEN_CRC = 1965698286
+GOLDEN_CRC = 2888089016
 KEY = np.array([2, 7, 18, 28], dtype=np.uint64)
 
 

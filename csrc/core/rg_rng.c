@@ -11,7 +11,7 @@ static uint64_t mix64(uint64_t x)
 }
 
 /* Fractional digits of sqrt 2, 3, 5, 7 (as SHA-512 takes them): one fold per state word. */
-static const uint64_t FOLD[4] = {UINT64_C(0x6a09e667f3bcc909), UINT64_C(0xbb67ae8584caa73b),
+static const uint64_t FOLD[4] = {UINT64_C(0x6a09e667f3bcc908), UINT64_C(0xbb67ae8584caa73b),
                                  UINT64_C(0x3c6ef372fe94f82b), UINT64_C(0xa54ff53a5f1d36f1)};
 
 void rg_stream_init(rg_stream_t *self, const uint64_t key[4], uint64_t purpose, uint64_t index)

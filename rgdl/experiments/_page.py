@@ -271,6 +271,8 @@ def _lay_out_network(
         "likelihood.",
         "Curves of free energy and reconstruction error against the epoch.",
     )
+    for remark in numbers["training_remarks"]:
+        section.paragraph(f"Noticed in training: {remark}.")
     for i, figure in enumerate(pictures["fields"]):
         units = settings.layers[i]
         which = "all" if units <= 100 else "the 100 strongest of"

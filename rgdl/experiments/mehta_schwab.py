@@ -17,6 +17,7 @@ References
 
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -103,7 +104,7 @@ class Settings:
 
 FULL = Settings()
 FAST = replace(
-    FULL, rows=5_000, epochs=25, small_rows=5_000, small_epochs=20, converged=False
+    FULL, rows=5_000, epochs=40, small_rows=5_000, small_epochs=20, converged=False
 )
 
 # One key per stage, by position: new stages go to the end.
@@ -161,13 +162,13 @@ def run(
         stage = _Stopwatch(_expected_shares(settings), update)
         with stage("ring"):
             numbers["ring"] = ring_flow(settings.ring, settings.ring_K)
-        with stage("sample"):
+        with stage("sample") as part:
             drawn: Spins = rgdl.sample(
                 model,
                 settings.rows + settings.held_out,
                 rng=_key(entropy, "sample"),
                 workers=workers,
-                progress=False,
+                progress=part,
             )
             spins, held_out = drawn[: settings.rows], drawn[settings.rows :]
             exact = rgdl.exact.kaufman(settings.shape, settings.K)
@@ -176,8 +177,11 @@ def run(
             )
             numbers["sample"]["exact_energy"] = float(exact.energy)
             numbers["sample"]["exact_specific_heat"] = float(exact.specific_heat)
-        with stage("train"):
-            network = _train(spins, settings, _key(entropy, "train"), workers, progress)
+        with stage("train") as part:
+            network, remarks = _train(
+                spins, settings, _key(entropy, "train"), workers, part
+            )
+            numbers["training_remarks"] = remarks
             histories = [
                 {key: list(values) for key, values in layer.history_.items()}
                 for layer in network.layers_
@@ -382,7 +386,8 @@ def sample_statistics(energy: npt.ArrayLike, K: float, n_sites: int) -> dict[str
 
 def _train(
     spins: Spins, settings: Settings, key: int, workers: int, progress: ProgressLike
-) -> Any:
+) -> tuple[Any, list[str]]:
+    """Train the network; also what it warned of, for the page."""
     prototype = rgdl.RBM(
         units="binary",
         method="cd",
@@ -398,7 +403,10 @@ def _train(
         workers=workers,
         progress=progress,
     )
-    return rgdl.DBN(layers=settings.layers, rbm=prototype).fit(_binary(spins))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", rgdl.DataWarning)
+        network = rgdl.DBN(layers=settings.layers, rbm=prototype).fit(_binary(spins))
+    return network, [str(warning.message) for warning in caught]
 
 
 def _binary(spins: Spins) -> npt.NDArray[np.uint8]:
@@ -654,7 +662,7 @@ def expected_seconds(
     --------
     >>> from rgdl.experiments.mehta_schwab import FAST, FULL, expected_seconds
     >>> round(expected_seconds({"train": 10.0}, FAST) / 10.0)
-    32
+    20
     """
     ratios = {
         "sample": (there.rows + there.held_out) / (here.rows + here.held_out),
@@ -692,16 +700,22 @@ class _Stopwatch:
         self._update = update
 
     @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
+    def __call__(self, stage: str) -> Iterator[Callable[[float], None]]:
+        """Time a stage; yield what it may call with the fraction it has done."""
         begin = time.perf_counter()
+        total = math.fsum(self._shares.values())
+        before = math.fsum(self._shares[name] for name in self.seconds)
+
+        def part(done: float) -> None:
+            self._update((before + done * self._shares[stage]) / total)
+
         try:
-            yield
+            yield part
         except BaseException as error:
             error.add_note(f"stopped in stage {stage!r}")
             raise
         self.seconds[stage] = time.perf_counter() - begin
-        done = math.fsum(self._shares[name] for name in self.seconds)
-        self._update(done / math.fsum(self._shares.values()))
+        part(1.0)
 
 
 def _entropy(rng: RngLike) -> int:

@@ -72,12 +72,12 @@ static void planes_are_eight_lanes_of_xoshiro(void)
 static void keyed_words_stay_as_they_are(void)
 {
     static const uint64_t third[2][RG_LANES] = {
-        {UINT64_C(0x23f29493b74b5113), UINT64_C(0xe60eeccc1a4cf113), UINT64_C(0xabf90c50ff752949),
-         UINT64_C(0xba6705fe3cdc99f0), UINT64_C(0x781ad8d1c1b22ef0), UINT64_C(0x64b4bce7a93fa8bc),
-         UINT64_C(0x408b0ab40737a9e4), UINT64_C(0x99d9b76702fd693f)},
-        {UINT64_C(0x2fdb41b4c1d2ae98), UINT64_C(0x93e9b446c33af4da), UINT64_C(0x970dacc14aee9035),
-         UINT64_C(0xe3b5532d63a3ba51), UINT64_C(0x8977a381e39530ec), UINT64_C(0xe0191b7d8a72b8fe),
-         UINT64_C(0x5e0bc66d705d1656), UINT64_C(0x711f59075d26211b)},
+        {UINT64_C(0x2d34dde4a073be87), UINT64_C(0x86148f646660eb21), UINT64_C(0xa6cb0da6e2334890),
+         UINT64_C(0xe434c814d3fc1a53), UINT64_C(0x366990edb738de1c), UINT64_C(0xd7eca9f3ea1e2186),
+         UINT64_C(0x8b203da49f89f8dd), UINT64_C(0x5fd2788f8a3ec77b)},
+        {UINT64_C(0x34c0c5cdf6920940), UINT64_C(0xf3569c20018b7a85), UINT64_C(0x4611fcc37341cc26),
+         UINT64_C(0xa0631013ed6aa86d), UINT64_C(0x89a15c03dfff3127), UINT64_C(0xf1e7821eaac06269),
+         UINT64_C(0x736334e2843a3d4f), UINT64_C(0xc5c3ed30f4116cff)},
     };
     static const uint64_t keys[2][4] = {{1, 2, 3, 4}, {UINT64_MAX, 0, 7, UINT64_C(1) << 63}};
     static const uint64_t places[2][2] = {{1, 0}, {17, 123456789}};

@@ -81,9 +81,11 @@ INLINE vu64 first_planes(const rg_heatbath_t *heatbath, part_stream_t *stream, c
                          size_t ndim, vu64 *left)
 {
     vu64 undecided = ~(vu64){0};
-    START(0)
-    START(1) START(2) START(3) START(4) START(5) START(6) PLANE(0) PLANE(1) PLANE(2) PLANE(3)
-        PLANE(4) PLANE(5) PLANE(6) *left = undecided;
+    /* clang-format off */
+    START(0) START(1) START(2) START(3) START(4) START(5) START(6)
+    PLANE(0) PLANE(1) PLANE(2) PLANE(3) PLANE(4) PLANE(5) PLANE(6)
+            /* clang-format on */
+            *left = undecided;
     vu64 low = select(n.bit1, select(n.bit0, v3, v2), select(n.bit0, v1, v0));
     if (ndim == 1) {
         return select(n.bit1, v2, select(n.bit0, v1, v0));

@@ -49,38 +49,53 @@ INLINE void RG_K_(table_entry)(const RG_K_REAL *w, bool spin, RG_K_REAL *table)
     }
 }
 
-/* Add the first n_groups tables of one word of inputs to every row of the strip. */
-INLINE void RG_K_(add_word)(const rg_lookup_t *job, size_t word, size_t n_groups,
-                            const RG_K_REAL *table, RG_K_REAL *out)
+/* Byte offset of the entry for group g of a word: 64 times its nibble. One shift and one mask:
+ * with a constant g this is all that an addition of a table entry costs. */
+INLINE size_t RG_K_(entry_offset)(uint64_t word, size_t g)
 {
-    enum { STEP = 64 / sizeof(RG_K_REAL), WIDTH = RG_K_BYTES / sizeof(RG_K_REAL) };
-    const uint64_t *bits = &job->bits[word];
-    size_t last = job->n_rows - 1;
-    for (size_t row = 0; row < job->n_rows; row += ROWS) {
+    return (size_t)(g < 2 ? word << (6 - 4 * g) : word >> (4 * g - 6)) & 0x3c0;
+}
+
 #define ROW(r)                                       \
     size_t row##r = row + r < last ? row + r : last; \
     uint64_t x##r = bits[row##r * job->stride];      \
     RG_K_REAL *out##r = &out[row##r * RG_PANEL];
 #define LOAD(r, p) RG_K_VECTOR a##r##p = *(RG_K_VECTOR *)&out##r[p * WIDTH];
-#define ENTRY(r)                                                   \
-    const RG_K_REAL *t##r = &table[(16 * g + (x##r & 15)) * STEP]; \
-    x##r >>= 4;
-#define ADD(r, p) a##r##p += *(const RG_K_VECTOR *)&t##r[p * WIDTH];
+#define ENTRY(r) const char *t##r = entries + RG_K_(entry_offset)(x##r, g);
+#define ADD(r, p) a##r##p += *(const RG_K_VECTOR *)(const void *)(t##r + p * RG_K_BYTES);
 #define STORE(r, p) *(RG_K_VECTOR *)&out##r[p * WIDTH] = a##r##p;
+#define GROUP(number)                                         \
+    if (number < n_groups) {                                  \
+        enum { g = number };                                  \
+        const char *entries = (const char *)table + g * 1024; \
+        EACH_ROW(ENTRY)                                       \
+        EACH(ADD)                                             \
+    }
+
+/* Add the first n_groups tables of one word of inputs to every row of the strip. */
+INLINE void RG_K_(add_word)(const rg_lookup_t *job, size_t word, size_t n_groups,
+                            const RG_K_REAL *table, RG_K_REAL *out)
+{
+    enum { WIDTH = RG_K_BYTES / sizeof(RG_K_REAL) };
+    const uint64_t *bits = &job->bits[word];
+    size_t last = job->n_rows - 1;
+    for (size_t row = 0; row < job->n_rows; row += ROWS) {
+        /* clang-format off */
         EACH_ROW(ROW)
         EACH(LOAD)
-        for (size_t g = 0; g < n_groups; g++) {
-            EACH_ROW(ENTRY)
-            EACH(ADD)
-        }
+        GROUP(0) GROUP(1) GROUP(2) GROUP(3) GROUP(4) GROUP(5) GROUP(6) GROUP(7)
+        GROUP(8) GROUP(9) GROUP(10) GROUP(11) GROUP(12) GROUP(13) GROUP(14) GROUP(15)
         EACH(STORE)
+        /* clang-format on */
+    }
+}
+
 #undef ROW
 #undef LOAD
 #undef ENTRY
 #undef ADD
 #undef STORE
-    }
-}
+#undef GROUP
 
 FN void RG_K_(lookup)(const rg_lookup_t *job, const RG_K_REAL *weights, RG_K_REAL *out)
 {
@@ -108,7 +123,7 @@ FN void RG_K_(lookup)(const rg_lookup_t *job, const RG_K_REAL *weights, RG_K_REA
                     RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], false, entry);
                 }
             }
-            if (n_groups == RG_TABLE_GROUPS) { /* a constant count, so that the loop unrolls */
+            if (n_groups == RG_TABLE_GROUPS) { /* a constant, so that the tests fall away */
                 RG_K_(add_word)(job, first / 64, RG_TABLE_GROUPS, table, &out[column]);
             } else {
                 RG_K_(add_word)(job, first / 64, n_groups, table, &out[column]);
