@@ -90,6 +90,29 @@ int rgb_convert_size(PyObject *object, void *size)
     return convert_at_least(object, 0, size);
 }
 
+int rgb_convert_torus(PyObject *object, void *address)
+{
+    rg_torus_t *torus = address;
+    if (!PyTuple_Check(object)) {
+        PyErr_Format(PyExc_TypeError, "shape must be a tuple, got %R", Py_TYPE(object));
+        return 0;
+    }
+    Py_ssize_t ndim = PyTuple_Size(object);
+    if (ndim < 1 || ndim > RG_MAX_DIM) {
+        PyErr_Format(PyExc_ValueError, "shape must have 1 to %d extents, got %zd", RG_MAX_DIM,
+                     ndim);
+        return 0;
+    }
+    torus->ndim = (size_t)ndim;
+    for (Py_ssize_t axis = 0; axis < ndim; axis++) {
+        PyObject *extent = PyTuple_GetItem(object, axis); /* borrowed from the caller's tuple */
+        if (extent == NULL || !rgb_convert_count(extent, &torus->extents[axis])) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 int rgb_between_slices(PyObject *progress, double fraction)
 {
     if (PyErr_CheckSignals() < 0) {

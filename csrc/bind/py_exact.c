@@ -9,30 +9,6 @@ enum {
     TERMS_PER_SLICE = 1 << 18   /* about 10 ms of soft terms, per worker */
 };
 
-/* "O&" converter: a tuple of 1 to 3 extents into rg_lattice_t. */
-static int convert_lattice(PyObject *object, void *address)
-{
-    rg_lattice_t *lattice = address;
-    if (!PyTuple_Check(object)) {
-        PyErr_Format(PyExc_TypeError, "shape must be a tuple, got %R", Py_TYPE(object));
-        return 0;
-    }
-    Py_ssize_t ndim = PyTuple_Size(object);
-    if (ndim < 1 || ndim > RG_MAX_NDIM) {
-        PyErr_Format(PyExc_ValueError, "shape must have 1 to %d extents, got %zd", RG_MAX_NDIM,
-                     ndim);
-        return 0;
-    }
-    lattice->ndim = (size_t)ndim;
-    for (Py_ssize_t axis = 0; axis < ndim; axis++) {
-        PyObject *extent = PyTuple_GetItem(object, axis); /* borrowed from the caller's tuple */
-        if (extent == NULL || !rgb_convert_count(extent, &lattice->extents[axis])) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 PyDoc_STRVAR(ising_sums_doc, "ising_sums($module, /, spins, shape)\n--\n\n"
                              "Bond sum and magnetisation of n configurations, (n, 2) int64.");
 
@@ -40,9 +16,9 @@ static PyObject *ising_sums(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
 {
     static char *names[] = {"spins", "shape", NULL};
     PyObject *object = NULL;
-    rg_lattice_t lattice;
+    rg_torus_t torus;
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO&:ising_sums", names, &object,
-                                     convert_lattice, &lattice)) {
+                                     rgb_convert_torus, &torus)) {
         return NULL;
     }
     PyArrayObject *spins = rgb_array(object, "spins", NPY_INT8, -1, false);
@@ -50,7 +26,7 @@ static PyObject *ising_sums(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
     if (spins == NULL) {
         return NULL;
     }
-    int ret = rg_lattice_sites(&lattice, &n_sites);
+    int ret = rg_torus_sites(&torus, &n_sites);
     if (ret != RG_OK) {
         return rgb_raise(ret);
     }
@@ -72,7 +48,7 @@ static PyObject *ising_sums(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
     for (size_t done = 0; done < n; done += step) {
         size_t count = n - done < step ? n - done : step;
         Py_BEGIN_ALLOW_THREADS ret =
-            rg_ising_sums(&lattice, data + done * n_sites, count, out + 2 * done);
+            rg_ising_sums(&torus, data + done * n_sites, count, out + 2 * done);
         Py_END_ALLOW_THREADS if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0)
         {
             Py_DECREF(sums);
@@ -89,15 +65,15 @@ PyDoc_STRVAR(ising_enumerate_doc,
 static PyObject *ising_enumerate(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"shape", "K", "h", NULL};
-    rg_lattice_t lattice;
+    rg_torus_t torus;
     double K = 0.0;
     double h = 0.0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&dd:ising_enumerate", names, convert_lattice,
-                                     &lattice, &K, &h)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&dd:ising_enumerate", names, rgb_convert_torus,
+                                     &torus, &K, &h)) {
         return NULL;
     }
     size_t n_sites = 0;
-    int ret = rg_lattice_sites(&lattice, &n_sites);
+    int ret = rg_torus_sites(&torus, &n_sites);
     if (ret != RG_OK) {
         return rgb_raise(ret);
     }
@@ -115,7 +91,7 @@ static PyObject *ising_enumerate(PyObject *Py_UNUSED(module), PyObject *args, Py
     uint64_t n = (uint64_t)n_states;
     for (uint64_t start = 0; start < n; start += STATES_PER_SLICE) {
         uint64_t stop = n - start < STATES_PER_SLICE ? n : start + STATES_PER_SLICE;
-        Py_BEGIN_ALLOW_THREADS ret = rg_ising_enumerate(&lattice, K, h, start, stop, out);
+        Py_BEGIN_ALLOW_THREADS ret = rg_ising_enumerate(&torus, K, h, start, stop, out);
         Py_END_ALLOW_THREADS if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0)
         {
             Py_DECREF(table);

@@ -8,23 +8,6 @@ PyDoc_STRVAR(
     "ising_sample($module, /, shape, K, h, n, sweeps, start, p_up, key, workers, progress)\n--\n\n"
     "n independent configurations, int8 (n, sites). start: 0 random, 1 ordered, 2 staggered.");
 
-/* A tuple of extents into shape; returns the number of axes, 0 with an exception set. */
-static size_t parse_shape(PyObject *object, size_t shape[RG_MAX_DIM])
-{
-    Py_ssize_t ndim = PyTuple_Check(object) ? PyTuple_Size(object) : -1;
-    if (ndim < 1 || ndim > RG_MAX_DIM) {
-        PyErr_Format(PyExc_ValueError, "shape must be a tuple of 1 to %d extents, got %R",
-                     RG_MAX_DIM, object);
-        return 0;
-    }
-    for (Py_ssize_t axis = 0; axis < ndim; axis++) {
-        if (!rgb_convert_count(PyTuple_GetItem(object, axis), &shape[axis])) {
-            return 0;
-        }
-    }
-    return (size_t)ndim;
-}
-
 /* Run the job to its end in slices of about 30 ms. Returns 0, or -1 with an exception set. */
 static int run_to_end(rg_ising_sample_t *job, PyObject *progress)
 {
@@ -49,25 +32,20 @@ static PyObject *ising_sample(PyObject *module, PyObject *args, PyObject *kwargs
 {
     static char *keywords[] = {"shape", "K",   "h",       "n",        "sweeps", "start",
                                "p_up",  "key", "workers", "progress", NULL};
-    PyObject *shape_object = NULL;
+    rg_torus_t torus;
     PyObject *progress = NULL;
     PyObject *spins = NULL;
     rg_lattice_t lattice = {0};
     rg_ising_sample_t job = {0};
-    size_t shape[RG_MAX_DIM] = {0};
     bool done = false;
     (void)module;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "OddO&O&idO&O&O:ising_sample", keywords, &shape_object, &job.K, &job.h,
-            rgb_convert_size, &job.n, rgb_convert_size, &job.sweeps, &job.start, &job.p_up,
-            rgb_convert_key, job.key, rgb_convert_count, &job.workers, &progress)) {
+            args, kwargs, "O&ddO&O&idO&O&O:ising_sample", keywords, rgb_convert_torus, &torus,
+            &job.K, &job.h, rgb_convert_size, &job.n, rgb_convert_size, &job.sweeps, &job.start,
+            &job.p_up, rgb_convert_key, job.key, rgb_convert_count, &job.workers, &progress)) {
         return NULL;
     }
-    size_t ndim = parse_shape(shape_object, shape);
-    if (ndim == 0) {
-        return NULL;
-    }
-    int ret = rg_lattice_init(&lattice, ndim, shape);
+    int ret = rg_lattice_init(&lattice, &torus);
     if (ret != RG_OK) {
         rgb_raise(ret);
         goto out;

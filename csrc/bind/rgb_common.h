@@ -16,7 +16,7 @@
 #endif
 #include <numpy/arrayobject.h>
 
-#include "rg_base.h"
+#include "rg_torus.h"
 
 extern PyMethodDef rgb_base_methods[];
 extern PyMethodDef rgb_block_methods[];
@@ -44,6 +44,9 @@ int rgb_convert_count(PyObject *object, void *count);
 
 /* "O&" converter: an integer >= 0 into size_t. */
 int rgb_convert_size(PyObject *object, void *size);
+
+/* "O&" converter: a tuple of 1 to 3 extents into rg_torus_t. */
+int rgb_convert_torus(PyObject *object, void *torus);
 
 /* Between two slices of a long call, with the GIL held: run signal handlers, then report the
  * fraction done to `progress` (a callable, or None). Returns -1 with an exception set. */

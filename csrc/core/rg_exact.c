@@ -11,24 +11,6 @@ typedef int8_t bytes_t __attribute__((vector_size(VECTOR)));
 typedef uint8_t ubytes_t __attribute__((vector_size(VECTOR)));
 typedef uint16_t pairs_t __attribute__((vector_size(VECTOR)));
 
-int rg_lattice_sites(const rg_lattice_t *lattice, size_t *n_sites)
-{
-    if (lattice->ndim < 1 || lattice->ndim > RG_MAX_NDIM) {
-        return RG_ERR_ARGUMENT;
-    }
-    *n_sites = 1;
-    for (size_t axis = 0; axis < lattice->ndim; axis++) {
-        if (lattice->extents[axis] < 2) {
-            return RG_ERR_ARGUMENT;
-        }
-        int ret = rg_multiply(*n_sites, lattice->extents[axis], n_sites);
-        if (ret != RG_OK) {
-            return ret;
-        }
-    }
-    return RG_OK;
-}
-
 /* Sum of bytes that are 0 or -2, halved and negated: bytes hold at most MAX_STEPS of them. */
 static int64_t count_minus_twos(const bytes_t sums[UNROLL])
 {
@@ -113,12 +95,12 @@ static int64_t count_last_axis(const int8_t *spins, size_t n_sites, size_t exten
     return count;
 }
 
-static int64_t count_unequal_bonds(const rg_lattice_t *lattice, const int8_t *spins, size_t n_sites)
+static int64_t count_unequal_bonds(const rg_torus_t *torus, const int8_t *spins, size_t n_sites)
 {
-    int64_t count = count_last_axis(spins, n_sites, lattice->extents[lattice->ndim - 1]);
-    size_t inner = lattice->extents[lattice->ndim - 1];
-    for (size_t axis = lattice->ndim - 1; axis-- > 0;) {
-        size_t block = inner * lattice->extents[axis];
+    int64_t count = count_last_axis(spins, n_sites, torus->extents[torus->ndim - 1]);
+    size_t inner = torus->extents[torus->ndim - 1];
+    for (size_t axis = torus->ndim - 1; axis-- > 0;) {
+        size_t block = inner * torus->extents[axis];
         for (size_t first = 0; first < n_sites; first += block) {
             const int8_t *slab = spins + first;
             count += count_different(slab, slab + inner, block - inner);
@@ -129,19 +111,19 @@ static int64_t count_unequal_bonds(const rg_lattice_t *lattice, const int8_t *sp
     return count;
 }
 
-int rg_ising_sums(const rg_lattice_t *lattice, const int8_t *restrict spins, size_t n,
+int rg_ising_sums(const rg_torus_t *torus, const int8_t *restrict spins, size_t n,
                   int64_t *restrict sums)
 {
     size_t n_sites = 0;
-    int ret = rg_lattice_sites(lattice, &n_sites);
+    int ret = rg_torus_sites(torus, &n_sites);
     if (ret != RG_OK) {
         return ret;
     }
     bool valid = true;
     for (size_t c = 0; c < n && valid; c++) {
         const int8_t *configuration = spins + c * n_sites;
-        int64_t unequal = count_unequal_bonds(lattice, configuration, n_sites);
-        sums[2 * c] = (int64_t)(lattice->ndim * n_sites) - 2 * unequal;
+        int64_t unequal = count_unequal_bonds(torus, configuration, n_sites);
+        sums[2 * c] = (int64_t)(torus->ndim * n_sites) - 2 * unequal;
         sums[2 * c + 1] = (int64_t)n_sites - 2 * count_down(configuration, n_sites, &valid);
     }
     return valid ? RG_OK : RG_ERR_VALUES;
@@ -150,16 +132,16 @@ int rg_ising_sums(const rg_lattice_t *lattice, const int8_t *restrict spins, siz
 typedef struct {
     size_t n_sites;
     size_t n_neighbours;
-    uint8_t neighbours[RG_MAX_ENUMERATED][2 * RG_MAX_NDIM]; /* even entries are forward */
+    uint8_t neighbours[RG_MAX_ENUMERATED][2 * RG_MAX_DIM]; /* even entries are forward */
 } graph_t;
 
-static void graph_init(graph_t *graph, const rg_lattice_t *lattice, size_t n_sites)
+static void graph_init(graph_t *graph, const rg_torus_t *torus, size_t n_sites)
 {
     graph->n_sites = n_sites;
-    graph->n_neighbours = 2 * lattice->ndim;
+    graph->n_neighbours = 2 * torus->ndim;
     size_t stride = 1;
-    for (size_t axis = lattice->ndim; axis-- > 0;) {
-        size_t extent = lattice->extents[axis];
+    for (size_t axis = torus->ndim; axis-- > 0;) {
+        size_t extent = torus->extents[axis];
         for (size_t site = 0; site < n_sites; site++) {
             size_t here = site / stride % extent;
             size_t line = site - here * stride;
@@ -196,11 +178,11 @@ static int neighbour_sum(const graph_t *graph, uint64_t state, size_t site)
     return sum;
 }
 
-int rg_ising_enumerate(const rg_lattice_t *lattice, double K, double h, uint64_t start,
-                       uint64_t stop, double *table)
+int rg_ising_enumerate(const rg_torus_t *torus, double K, double h, uint64_t start, uint64_t stop,
+                       double *table)
 {
     size_t n_sites = 0;
-    int ret = rg_lattice_sites(lattice, &n_sites);
+    int ret = rg_torus_sites(torus, &n_sites);
     if (ret != RG_OK) {
         return ret;
     }
@@ -208,7 +190,7 @@ int rg_ising_enumerate(const rg_lattice_t *lattice, double K, double h, uint64_t
         return RG_ERR_ARGUMENT;
     }
     graph_t graph;
-    graph_init(&graph, lattice, n_sites);
+    graph_init(&graph, torus, n_sites);
     uint64_t state = start ^ (start >> 1);
     int bonds = bond_sum(&graph, state);
     int magnetisation = 2 * __builtin_popcountll(state) - (int)n_sites;

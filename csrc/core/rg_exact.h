@@ -1,38 +1,29 @@
 /* rg_exact.h: sums and tables for exact references on small lattices.
  *
  * Configurations are int8 spins -1/+1 in C order. A state index has bit i set when unit i is up
- * (spin +1, binary unit 1). Lattices have 1 to RG_MAX_NDIM extents, each at least 2, all periodic;
+ * (spin +1, binary unit 1). Lattices have 1 to RG_MAX_DIM extents, each at least 2, all periodic;
  * every site has one forward neighbour per axis, so an extent of 2 counts its bond twice. */
 #ifndef RG_EXACT_H
 #define RG_EXACT_H
 
-#include "rg_base.h"
+#include "rg_torus.h"
 
-enum { RG_MAX_NDIM = 3, RG_MAX_ENUMERATED = 24, RG_MAX_UNITS = 40, RG_ENERGY_BLOCK = 1024 };
-
-typedef struct {
-    size_t ndim;
-    size_t extents[RG_MAX_NDIM];
-} rg_lattice_t;
-
-/* *n_sites = product of the extents. Returns RG_OK, RG_ERR_ARGUMENT for a wrong number of extents
- * or one below 2, RG_ERR_OVERFLOW. */
-int RG_WARN_UNUSED rg_lattice_sites(const rg_lattice_t *lattice, size_t *n_sites);
+enum { RG_MAX_ENUMERATED = 24, RG_MAX_UNITS = 40, RG_ENERGY_BLOCK = 1024 };
 
 /* Bond sum and magnetisation of n configurations.
  * spins: n * sites values; sums: 2 n values, sums[2 c] = sum_<ij> s_i s_j, sums[2 c + 1] =
  * sum_i s_i. No aliasing. Returns RG_OK, or RG_ERR_VALUES when a value is not -1 or +1 (then
- * the sums are unspecified), or the codes of rg_lattice_sites. */
-int RG_WARN_UNUSED rg_ising_sums(const rg_lattice_t *lattice, const int8_t *restrict spins,
-                                 size_t n, int64_t *restrict sums);
+ * the sums are unspecified), or the codes of rg_torus_sites. */
+int RG_WARN_UNUSED rg_ising_sums(const rg_torus_t *torus, const int8_t *restrict spins, size_t n,
+                                 int64_t *restrict sums);
 
 /* Part of the table of H = -K bonds - h M over all 2^sites states: steps start .. stop-1 of the
  * Gray walk k -> k ^ (k >> 1), each written to table[its state index]. Calls that together cover
  * 0 .. 2^sites fill the table; each entry is computed from integers, so the split does not
  * matter. Returns RG_OK, RG_ERR_ARGUMENT (more than RG_MAX_ENUMERATED sites, range outside the
- * walk), or the codes of rg_lattice_sites. */
-int RG_WARN_UNUSED rg_ising_enumerate(const rg_lattice_t *lattice, double K, double h,
-                                      uint64_t start, uint64_t stop, double *table);
+ * walk), or the codes of rg_torus_sites. */
+int RG_WARN_UNUSED rg_ising_enumerate(const rg_torus_t *torus, double K, double h, uint64_t start,
+                                      uint64_t stop, double *table);
 
 /* One level of the in-place Walsh-Hadamard transform of n = 2^N values. After levels 0 .. N-1 in
  * any order, values[S] = 2^-N sum_s f(s) prod_{a in S} s_a, where the index of s has bit a set

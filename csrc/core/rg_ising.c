@@ -92,21 +92,18 @@ static void fill_groups(rg_lattice_t *self, const size_t *shape, size_t n_colour
     self->group_start[self->n_groups] = placed;
 }
 
-int rg_lattice_init(rg_lattice_t *self, size_t ndim, const size_t *shape)
+int rg_lattice_init(rg_lattice_t *self, const rg_torus_t *torus)
 {
     memset(self, 0, sizeof *self);
-    if (ndim < 1 || ndim > RG_MAX_DIM) {
-        return RG_ERR_ARGUMENT;
+    size_t n_sites = 0;
+    int ret = rg_torus_sites(torus, &n_sites);
+    if (ret != RG_OK || n_sites > UINT32_MAX) {
+        return ret != RG_OK ? ret : RG_ERR_OVERFLOW;
     }
-    size_t n_sites = 1;
+    size_t ndim = torus->ndim;
+    const size_t *shape = torus->extents;
     size_t n_colours = 2;
     for (size_t axis = 0; axis < ndim; axis++) {
-        if (shape[axis] < 2) {
-            return RG_ERR_ARGUMENT;
-        }
-        if (rg_multiply(n_sites, shape[axis], &n_sites) != RG_OK || n_sites > UINT32_MAX) {
-            return RG_ERR_OVERFLOW;
-        }
         n_colours = shape[axis] % 2 == 1 ? 3 : n_colours;
     }
     self->ndim = ndim;

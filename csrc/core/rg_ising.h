@@ -6,11 +6,10 @@
 #ifndef RG_ISING_H
 #define RG_ISING_H
 
-#include "rg_base.h"
 #include "rg_rng.h"
+#include "rg_torus.h"
 
 enum {
-    RG_MAX_DIM = 3,
     RG_MAX_CLASSES = 2 * RG_MAX_DIM + 1, /* number of up neighbours: 0 .. 2d */
     RG_GROUP_SITES = 64, /* sites decided together; part of the stream's definition */
     RG_GROUP_PLANES = 7  /* planes per site before the shared tail; likewise */
@@ -38,9 +37,9 @@ typedef struct {
     size_t *group_start;  /* n_groups + 1, into sites */
 } rg_lattice_t;
 
-/* Build the tables. 1 <= ndim <= 3, every extent >= 2, fewer than 2^32 sites.
- * Returns RG_OK, RG_ERR_ARGUMENT, RG_ERR_OVERFLOW, RG_ERR_MEMORY; free in every case. */
-int RG_WARN_UNUSED rg_lattice_init(rg_lattice_t *self, size_t ndim, const size_t *shape);
+/* Build the tables; fewer than 2^32 sites. Returns RG_OK, RG_ERR_ARGUMENT, RG_ERR_OVERFLOW,
+ * RG_ERR_MEMORY; free in every case. */
+int RG_WARN_UNUSED rg_lattice_init(rg_lattice_t *self, const rg_torus_t *torus);
 void rg_lattice_free(rg_lattice_t *self);
 
 /* One group's update, as the kernels see it. */

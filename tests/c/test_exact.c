@@ -7,7 +7,7 @@
 
 enum { MANY = 3 * 70 * 7 };
 
-static const rg_lattice_t LATTICES[] = {
+static const rg_torus_t LATTICES[] = {
     {1, {2}},    {1, {7}},     {1, {200}},   {2, {2, 2}},
     {2, {3, 5}}, {2, {70, 7}}, {2, {7, 70}}, {3, {2, 3, 4}},
 };
@@ -19,7 +19,7 @@ static int8_t pseudo_spin(size_t i)
 }
 
 /* Bond sum by coordinates. */
-static int64_t bonds_of(const rg_lattice_t *lattice, const int8_t *spins, size_t n_sites)
+static int64_t bonds_of(const rg_torus_t *lattice, const int8_t *spins, size_t n_sites)
 {
     int64_t sum = 0;
     size_t stride = 1;
@@ -43,7 +43,7 @@ static void sums_follow_the_definition(void)
     }
     for (size_t k = 0; k < sizeof LATTICES / sizeof LATTICES[0]; k++) {
         size_t n_sites = 0;
-        CHECK(rg_lattice_sites(&LATTICES[k], &n_sites) == RG_OK);
+        CHECK(rg_torus_sites(&LATTICES[k], &n_sites) == RG_OK);
         int64_t sums[6] = {0};
         CHECK(rg_ising_sums(&LATTICES[k], spins, 3, sums) == RG_OK);
         for (size_t c = 0; c < 3; c++) {
@@ -61,7 +61,7 @@ static void sums_do_not_wrap_on_uniform_lattices(void)
 {
     enum { SIDE = 130 };
     static int8_t spins[SIDE * SIDE];
-    const rg_lattice_t lattice = {2, {SIDE, SIDE}};
+    const rg_torus_t lattice = {2, {SIDE, SIDE}};
     int64_t sums[2];
     for (int sign = -1; sign <= 1; sign += 2) {
         for (size_t i = 0; i < SIDE * SIDE; i++) {
@@ -79,7 +79,7 @@ static void sums_do_not_wrap_on_uniform_lattices(void)
 
 static void sums_refuse_what_is_no_spin(void)
 {
-    const rg_lattice_t lattice = {1, {100}};
+    const rg_torus_t lattice = {1, {100}};
     const int8_t wrong[] = {0, 2, 3, -2, 127, -128};
     int64_t sums[2];
     for (size_t place = 0; place < 100; place += 99) {
@@ -95,17 +95,17 @@ static void sums_refuse_what_is_no_spin(void)
 static void lattices_are_checked(void)
 {
     size_t n_sites = 0;
-    const rg_lattice_t none = {0, {0}};
-    const rg_lattice_t thin = {2, {1, 5}};
-    const rg_lattice_t huge = {2, {SIZE_MAX, 3}};
-    CHECK(rg_lattice_sites(&none, &n_sites) == RG_ERR_ARGUMENT);
-    CHECK(rg_lattice_sites(&thin, &n_sites) == RG_ERR_ARGUMENT);
-    CHECK(rg_lattice_sites(&huge, &n_sites) == RG_ERR_OVERFLOW);
+    const rg_torus_t none = {0, {0}};
+    const rg_torus_t thin = {2, {1, 5}};
+    const rg_torus_t huge = {2, {SIZE_MAX, 3}};
+    CHECK(rg_torus_sites(&none, &n_sites) == RG_ERR_ARGUMENT);
+    CHECK(rg_torus_sites(&thin, &n_sites) == RG_ERR_ARGUMENT);
+    CHECK(rg_torus_sites(&huge, &n_sites) == RG_ERR_OVERFLOW);
 }
 
 static void enumeration_is_the_same_in_any_split(void)
 {
-    const rg_lattice_t lattice = {2, {3, 3}};
+    const rg_torus_t lattice = {2, {3, 3}};
     double whole[512];
     double parts[512];
     CHECK(rg_ising_enumerate(&lattice, 0.3, 0.2, 0, 512, whole) == RG_OK);
@@ -122,7 +122,7 @@ static void enumeration_is_the_same_in_any_split(void)
         CHECK(rg_ising_sums(&lattice, spins, 1, sums) == RG_OK);
         CHECK(fabs(whole[state] + 0.3 * (double)sums[0] + 0.2 * (double)sums[1]) < 1e-14);
     }
-    const rg_lattice_t large = {2, {5, 5}};
+    const rg_torus_t large = {2, {5, 5}};
     CHECK(rg_ising_enumerate(&large, 0.3, 0.2, 0, 1, whole) == RG_ERR_ARGUMENT);
     CHECK(rg_ising_enumerate(&lattice, 0.3, 0.2, 0, 513, whole) == RG_ERR_ARGUMENT);
 }

@@ -10,12 +10,12 @@
 
 static const char *const VARIANTS[] = {"portable", "avx2", "avx512"};
 
-static int8_t *sample(const char *variant, size_t ndim, const size_t *shape, size_t n,
-                      size_t workers, size_t budget)
+static int8_t *sample(const char *variant, const rg_torus_t *torus, size_t n, size_t workers,
+                      size_t budget)
 {
     rg_lattice_t lattice;
     CHECK(rg_dispatch_init(variant) == RG_OK);
-    CHECK(rg_lattice_init(&lattice, ndim, shape) == RG_OK);
+    CHECK(rg_lattice_init(&lattice, torus) == RG_OK);
     int8_t *spins = calloc(n * lattice.n_sites, 1);
     rg_ising_sample_t job = {.lattice = &lattice,
                              .K = 0.43,
@@ -41,20 +41,17 @@ static int8_t *sample(const char *variant, size_t ndim, const size_t *shape, siz
 
 static void variants_workers_and_budgets_agree(void)
 {
-    static const size_t shapes[][3] = {{7, 0, 0}, {12, 0, 0}, {9, 16, 0}, {5, 4, 6}};
-    static const size_t ndims[] = {1, 1, 2, 3};
+    static const rg_torus_t shapes[] = {{1, {7}}, {1, {12}}, {2, {9, 16}}, {3, {5, 4, 6}}};
     for (size_t i = 0; i < 4; i++) {
-        size_t n_sites = 1;
-        for (size_t axis = 0; axis < ndims[i]; axis++) {
-            n_sites *= shapes[i][axis];
-        }
+        size_t n_sites = 0;
+        CHECK(rg_torus_sites(&shapes[i], &n_sites) == RG_OK);
         size_t n = 700;
-        int8_t *golden = sample("portable", ndims[i], shapes[i], n, 1, 1000);
+        int8_t *golden = sample("portable", &shapes[i], n, 1, 1000);
         for (size_t v = 0; v < 3; v++) {
             if (rg_kernels_named(VARIANTS[v]) == NULL) {
                 continue;
             }
-            int8_t *other = sample(VARIANTS[v], ndims[i], shapes[i], n, 1 + v, 1 + 3 * v);
+            int8_t *other = sample(VARIANTS[v], &shapes[i], n, 1 + v, 1 + 3 * v);
             CHECK(memcmp(golden, other, n * n_sites) == 0);
             free(other);
         }
@@ -89,9 +86,9 @@ static void thresholds_toggle_to_the_probability(void)
 
 static void groups_hold_every_site_once_and_no_neighbours(void)
 {
-    static const size_t shape[] = {9, 14};
+    static const rg_torus_t torus = {2, {9, 14}};
     rg_lattice_t lattice;
-    CHECK(rg_lattice_init(&lattice, 2, shape) == RG_OK);
+    CHECK(rg_lattice_init(&lattice, &torus) == RG_OK);
     size_t seen[9 * 14] = {0};
     for (size_t g = 0; g < lattice.n_groups; g++) {
         size_t first = lattice.group_start[g];
@@ -115,24 +112,28 @@ static void groups_hold_every_site_once_and_no_neighbours(void)
 static void bad_lattices_are_refused(void)
 {
     rg_lattice_t lattice;
-    static const size_t thin[] = {4, 1};
-    static const size_t huge[] = {(size_t)1 << 40, (size_t)1 << 40};
-    CHECK(rg_lattice_init(&lattice, 0, thin) == RG_ERR_ARGUMENT);
+    static const rg_torus_t none = {0, {4}};
+    static const rg_torus_t thin = {2, {4, 1}};
+    static const rg_torus_t huge = {2, {(size_t)1 << 40, (size_t)1 << 40}};
+    static const rg_torus_t wide = {2, {(size_t)1 << 20, (size_t)1 << 20}};
+    CHECK(rg_lattice_init(&lattice, &none) == RG_ERR_ARGUMENT);
     rg_lattice_free(&lattice);
-    CHECK(rg_lattice_init(&lattice, 2, thin) == RG_ERR_ARGUMENT);
+    CHECK(rg_lattice_init(&lattice, &thin) == RG_ERR_ARGUMENT);
     rg_lattice_free(&lattice);
-    CHECK(rg_lattice_init(&lattice, 2, huge) == RG_ERR_OVERFLOW);
+    CHECK(rg_lattice_init(&lattice, &huge) == RG_ERR_OVERFLOW);
+    rg_lattice_free(&lattice);
+    CHECK(rg_lattice_init(&lattice, &wide) == RG_ERR_OVERFLOW);
     rg_lattice_free(&lattice);
 }
 
 static void failed_allocations_leave_nothing_behind(void)
 {
-    static const size_t shape[] = {4, 4};
+    static const rg_torus_t torus = {2, {4, 4}};
     int8_t spins[2 * 16];
     for (long n = 0; n < 5; n++) {
         rg_lattice_t lattice;
         rg_test_fail_allocation_after(n);
-        int ret = rg_lattice_init(&lattice, 2, shape);
+        int ret = rg_lattice_init(&lattice, &torus);
         CHECK(ret == (n < 3 ? RG_ERR_MEMORY : RG_OK));
         if (ret == RG_OK) {
             rg_ising_sample_t job = {.lattice = &lattice, .n = 2, .workers = 1, .spins = spins};

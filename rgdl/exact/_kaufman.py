@@ -1,0 +1,173 @@
+"""The periodic square lattice of any size without field (Kaufman 1949)."""
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from rgdl import _validate
+from rgdl.exact._thermodynamics import Thermodynamics
+
+__all__ = ["K_CRITICAL", "kaufman"]
+
+#: Critical coupling of the square lattice, ln(1 + sqrt 2) / 2 (Onsager 1944).
+K_CRITICAL = 0.5 * math.log1p(math.sqrt(2.0))
+
+_FROZEN = 80.0  # above this |K|, excitations of weight e^{-8K} do not matter
+
+
+def kaufman(shape: tuple[int, int], K: float) -> Thermodynamics:
+    r"""Ising model on a periodic m x n square lattice without field, in closed form.
+
+    Parameters
+    ----------
+    shape : tuple of two int
+        Extents, each at least 2. An extent of 2 counts its bond twice.
+    K : float
+        Reduced coupling. Negative values need two even extents, where the two
+        sublattices map the model on that with -K.
+
+    Returns
+    -------
+    Thermodynamics
+
+    Raises
+    ------
+    ValueError
+        For a wrong shape, K that is not finite, or K < 0 with an odd extent (use
+        `enumerate_states` on small lattices).
+
+    Notes
+    -----
+    B. Kaufman, Phys. Rev. 76, 1232 (1949), eqs. 42-44:
+
+    .. math::
+
+       Z = \tfrac12 (2\sinh 2K)^{mn/2} \Big[
+           \prod_r 2\cosh\tfrac{m\gamma_{2r+1}}2
+         + \prod_r 2\sinh\tfrac{m\gamma_{2r+1}}2
+         + \prod_r 2\cosh\tfrac{m\gamma_{2r}}2
+         + \prod_r 2\sinh\tfrac{m\gamma_{2r}}2 \Big]
+
+    with :math:`\cosh\gamma_r = \cosh 2K \coth 2K - \cos(\pi r/n)` and
+    :math:`\gamma_0 = 2K + \ln\tanh K`, which is negative above the critical
+    temperature. Energy and specific heat are analytic derivatives. The prefactor is
+    absorbed mode by mode, so nothing cancels at high temperature; from 2x2 to 64x64
+    relative errors are below 1e-12 for K in 0.1..1. Deep in the ordered phase energy
+    and specific heat / K^2 keep an absolute error of about 1e-14 (the specific heat
+    itself falls as e^{-8K}).
+
+    Examples
+    --------
+    >>> import rgdl
+    >>> exact = rgdl.exact.kaufman((8, 8), rgdl.exact.K_CRITICAL)
+    >>> round(exact.log_z, 9), round(exact.energy, 9)
+    (60.141780789, -1.491589107)
+    """
+    extents = _validate.shape_of(shape, "shape", max_ndim=2)
+    if len(extents) != 2:
+        raise ValueError(f"shape must have 2 extents, got {shape!r}; see exact.chain")
+    coupling = _validate.finite(K, "K")
+    m, n = sorted(extents)
+    if coupling < 0 and (m % 2 or n % 2):
+        raise ValueError(
+            f"K < 0 needs two even extents (an odd one is frustrated), got K={K!r} "
+            f"and shape {extents}; exact.enumerate_states works up to 16 sites"
+        )
+    strength = abs(coupling)
+    n_sites = m * n
+    if strength == 0:
+        log_z, slope, curvature = n_sites * math.log(2.0), 0.0, 0.0
+    elif strength > _FROZEN:
+        log_z, slope, curvature = (
+            math.log(2.0) + 2.0 * n_sites * strength,
+            2.0 * n_sites,
+            0.0,
+        )
+    else:
+        log_z, slope, curvature = _kaufman_sum(m, n, strength)
+    energy = -math.copysign(slope / n_sites, coupling) if slope else 0.0
+    return Thermodynamics(
+        n_sites=n_sites,
+        K=coupling,
+        log_z=log_z,
+        energy=energy,
+        specific_heat=max(coupling * (coupling * curvature), 0.0) / n_sites,
+        entropy=log_z / n_sites + coupling * energy,
+    )
+
+
+def _kaufman_sum(m: int, n: int, K: float) -> tuple[float, float, float]:
+    """Ln Z and its first two derivatives in K, for K > 0.
+
+    Every product is exp(l) with (l, l', l'') from `_modes`. The zero mode gives
+    (2 sinh K e^K)^m +- (2 cosh K e^{-K})^m, which splits the last two products into two
+    signed exponentials each: six smooth terms, and gamma_0 needs no sign of its own.
+    """
+    odd = math.pi * (2 * np.arange(n) + 1) / n
+    even = math.pi * 2 * np.arange(1, n) / n
+    low = np.array([math.log(math.expm1(2 * K)), 2 / -math.expm1(-2 * K), 0.0])
+    low[2] = -1 / math.sinh(K) ** 2
+    high = np.array([math.log1p(math.exp(-2 * K)), -2 / (1 + math.exp(2 * K)), 0.0])
+    high[2] = 1 / math.cosh(K) ** 2
+    cosh_rest, sinh_rest = _modes(m, even, K)
+    terms = np.stack(
+        [
+            *_modes(m, odd, K),
+            cosh_rest + m * low,
+            cosh_rest + m * high,
+            sinh_rest + m * low,
+            sinh_rest + m * high,
+        ]
+    )
+    weights = np.exp(terms[:, 0] - terms[:, 0].max()) * [1, 1, 1, 1, 1, -1]
+    total = float(weights.sum())
+    weights = weights / total
+    slope = float(weights @ (terms[:, 1] - terms[0, 1]) + terms[0, 1])
+    spread = float(weights @ (terms[:, 1] - slope) ** 2)
+    log_z = float(terms[:, 0].max()) + math.log(total / 2)
+    return log_z, slope, float(weights @ terms[:, 2]) + spread
+
+
+def _modes(
+    m: int, theta: npt.NDArray[np.float64], K: float
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """(l, l', l'') of the products of (2 sinh 2K)^{m/2} 2cosh, 2sinh(m gamma/2).
+
+    One factor is (2 p)^{m/2} (1 +- e^{-m gamma}) with p = sinh 2K e^gamma = A + Q,
+    A = cosh^2 2K - sinh 2K cos theta, Q^2 = A^2 - sinh^2 2K.
+    """
+    s, c = math.sinh(2 * K), math.cosh(2 * K)
+    delta = 2 * np.sin(theta / 2) ** 2  # 1 - cos theta
+    x2 = (1 - s) ** 2 / (2 * s) + delta / 2  # sinh^2(gamma / 2)
+    gamma = 2 * np.arcsinh(np.sqrt(x2))
+    q = s * np.sinh(gamma)
+    p = s * np.exp(gamma)
+    # L = ln p from 2A = p + s^2 / p, differentiated; the numerator of L' is written
+    # so that its factor of Q near criticality comes out without cancellation.
+    top = (s - 1) * (2 * s * s - s + 1) + delta * (3 * s * s - 2 * s + 1 + delta * s)
+    slope = 2 * c * (top + (2 * s - 1 + delta) * q) / (p * q)
+    a = s * np.cosh(gamma)
+    a2 = 8 * (s * s + c * c) - 4 * s * (1 - delta)
+    q1 = a * slope - 2 * s * c / p
+    bend = (a2 - 4 * (s * s + c * c) / p + 2 * s * c * slope / p - q1 * slope) / q
+    decay = np.exp(-m * gamma)
+    gamma1 = slope - 2 * c / s
+    gamma2 = bend + 4 / s**2
+    result = []
+    for sign in (1.0, -1.0):
+        whole = 1 + decay if sign > 0 else -np.expm1(-m * gamma)
+        result.append(
+            np.array(
+                [
+                    np.sum(m / 2 * np.log(2 * p) + np.log(whole)),
+                    np.sum(m / 2 * slope - sign * m * gamma1 * decay / whole),
+                    np.sum(
+                        m / 2 * bend
+                        + sign * m * m * gamma1**2 * decay / whole**2
+                        - sign * m * gamma2 * decay / whole
+                    ),
+                ]
+            )
+        )
+    return result[0], result[1]
