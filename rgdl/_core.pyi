@@ -99,9 +99,6 @@ def rbm_train(
 def ising_sums(
     spins: npt.NDArray[np.int8], shape: tuple[int, ...]
 ) -> npt.NDArray[np.int64]: ...
-def ising_enumerate(
-    shape: tuple[int, ...], K: float, h: float
-) -> npt.NDArray[np.float64]: ...
 def walsh_hadamard(values: npt.NDArray[np.float64]) -> None: ...
 def rbm_free_energies(
     weights: npt.NDArray[np.float64],
@@ -110,6 +107,60 @@ def rbm_free_energies(
     spin_units: bool,
     start: int,
     stop: int,
+    workers: int,
+) -> npt.NDArray[np.float64]: ...
+
+# transfer matrices
+def column_weights(
+    across: npt.NDArray[np.float64],
+    field: npt.NDArray[np.float64],
+    fraction: float,
+    workers: int,
+) -> tuple[npt.NDArray[np.float64], float]: ...
+def transfer_apply(
+    vectors: npt.NDArray[np.float64],
+    along: npt.NDArray[np.float64],
+    parity: int,
+    before: npt.NDArray[np.float64] | None,
+    after: npt.NDArray[np.float64] | None,
+    workers: int,
+) -> None: ...
+def torus_sum(
+    length: int, width: int, same: float, other: float, stride: int, workers: int
+) -> npt.NDArray[np.float64]: ...
+
+# terms
+def terms_sums(
+    spins: npt.NDArray[np.int8],
+    sites: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.float64],
+    fields: npt.NDArray[np.float64],
+) -> npt.NDArray[np.float64]: ...
+def states_count(
+    n_sites: int,
+    masks: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.int32],
+    offset: int,
+    n_bins: int,
+    workers: int,
+    progress: Progress,
+) -> npt.NDArray[np.uint32]: ...
+def states_sums(
+    masks: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.float64],
+    scale: float,
+    constant: float,
+    fields: npt.NDArray[np.float64],
+    workers: int,
+    progress: Progress,
+) -> tuple[float, npt.NDArray[np.float64]]: ...
+def states_table(
+    masks: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.float64],
+    scale: float,
+    constant: float,
+    fields: npt.NDArray[np.float64],
     workers: int,
 ) -> npt.NDArray[np.float64]: ...
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 __all__ = [
     "Stream",
     "biased_plane",
+    "column_weights",
     "decimate",
     "exp",
     "exp_minus",
@@ -27,7 +28,13 @@ __all__ = [
     "rbm_free_energies",
     "rbm_gibbs",
     "site_groups",
+    "states_count",
+    "states_sums",
+    "states_table",
+    "terms_sums",
     "threshold_bits",
+    "torus_sum",
+    "transfer_apply",
     "unit_draws",
     "unit_means",
     "update_group",
@@ -109,7 +116,7 @@ def ising_sums(spins: Spins, shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
 
 
 def ising_enumerate(shape: tuple[int, ...], K: float, h: float) -> Floats:
-    """H = -K bonds - h M of every state; bit i of the index = spin i is up."""
+    """H = -K bonds - h M of every state of a torus; bit i of the index = spin i up."""
     n = math.prod(shape)
     states = np.array([_spins_of(state, n) for state in range(1 << n)])
     sums = ising_sums(states, shape)
@@ -521,3 +528,130 @@ def rbm_batch(
     vW[:] = lookup_product(x, factors, keep * vW - rate * real(l1) * np.sign(W))
     W += vW
     return v1
+
+
+# ---- transfer matrices (rg_transfer.c) -----------------------------------------------
+
+
+def _column_spins(width: int) -> Floats:
+    """Spins of all states of a column, (2^width, width)."""
+    states = np.arange(1 << width)
+    up = states[:, None] >> np.arange(width) & 1
+    return np.asarray(2 * up - 1, dtype=np.float64)
+
+
+def column_weights(
+    across: Floats, field: Floats, fraction: float
+) -> tuple[Floats, float]:
+    """exp(fraction E - peak) of all states of a column."""
+    s = _column_spins(len(across))
+    exponents = fraction * (s * np.roll(s, -1, axis=1) @ across + s @ field)
+    if len(across) == 1:  # no bond from a site to itself
+        exponents = fraction * (s @ field)
+    peak = float(exponents.max())
+    return np.asarray(np.exp(exponents - peak)), peak
+
+
+def transfer_apply(
+    vectors: Floats,
+    along: Floats,
+    parity: int,
+    before: Floats | None,
+    after: Floats | None,
+) -> Floats:
+    """After * V * before * vectors with the whole matrix V of two columns' states."""
+    s = _column_spins(len(along))
+    matrix = np.exp((s * along) @ s.T - np.abs(along).sum())
+    if parity:  # the states with the last spin down, and their mirror images
+        half = len(s) // 2
+        matrix = matrix[:half, :half] + parity * matrix[:half, : half - 1 : -1]
+    result = vectors * (1 if before is None else before) @ matrix
+    return np.asarray(result * (1 if after is None else after))
+
+
+def torus_sum(
+    length: int, width: int, same: float, other: float, stride: int
+) -> Floats:
+    """Weights of all configurations by up spins + stride * unequal bonds."""
+    n = length * width
+    counts: Floats = np.zeros(1 + n + stride * 2 * n)
+    for state in range(1 << n):
+        s = (state >> np.arange(n) & 1).reshape(length, width)
+        unequal = sum(int((s != np.roll(s, 1, axis)).sum()) for axis in (0, 1))
+        place = int(s.sum()) + stride * unequal
+        counts[place] += same ** (2 * n - unequal) * other**unequal
+    return counts
+
+
+# ---- any model: terms and states (rg_terms.c, rg_enumerate.c) ------------------------
+
+
+def terms_sums(
+    spins: Spins,
+    sites: npt.NDArray[np.uint32],
+    starts: Words,
+    values: Floats,
+    fields: Floats,
+) -> Floats:
+    """Add values times products of spins, spins, and fields times spins."""
+    rows = []
+    for s in spins.reshape(-1, len(fields)).astype(int):
+        bonds = 0.0
+        for t, value in enumerate(values):
+            members = sites[int(starts[t]) : int(starts[t + 1])]
+            bonds += float(value) * math.prod(int(s[i]) for i in members)
+        rows.append((bonds, float(s.sum()), float(fields @ s)))
+    return np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+
+def _lane_energies(
+    n_sites: int, masks: Words, values: npt.NDArray[np.generic]
+) -> list[float]:
+    """Sum of couplings times products for all states: 64 lanes below high spins."""
+    result = []
+    for state in range(1 << n_sites):
+        high, lane = divmod(state, 64)
+        downs = [(int(mask) & ~high).bit_count() for mask in masks]
+        row = values[:, lane].tolist()
+        result.append(sum((-1) ** d * v for d, v in zip(downs, row, strict=True)))
+    return result
+
+
+def states_count(
+    n_sites: int,
+    masks: Words,
+    values: npt.NDArray[np.int32],
+    offset: int,
+    n_bins: int,
+) -> npt.NDArray[np.uint32]:
+    """Count states by offset + sum of values times products + spins up."""
+    counts = np.zeros(n_bins, dtype=np.uint32)
+    for state, bonds in enumerate(_lane_energies(n_sites, masks, values)):
+        counts[offset + int(bonds) + state.bit_count()] += 1
+    return counts
+
+
+def states_table(
+    masks: Words, values: Floats, scale: float, constant: float, fields: Floats
+) -> Floats:
+    """H of all states; bit i of the index = spin i is up."""
+    n = len(fields)
+    bonds = np.array(_lane_energies(n, masks, values))
+    field = np.array([fields @ _spins_of(state, n) for state in range(1 << n)])
+    return np.asarray(-(scale * bonds + field + constant))
+
+
+def states_sums(
+    masks: Words, values: Floats, scale: float, constant: float, fields: Floats
+) -> tuple[float, Floats]:
+    """Give the largest -H, and sums over all states as one block."""
+    n = len(fields)
+    minus_h = -states_table(masks, values, scale, constant, fields)
+    bonds = np.array(_lane_energies(n, masks, values))
+    top = float(minus_h.max())
+    x = minus_h - top
+    weights = np.exp(x)
+    up = np.array([state.bit_count() for state in range(1 << n)])
+    by_up = [float(weights[up == count].sum()) for count in range(n + 1)]
+    means = [float(np.sum(weights * f)) for f in (x, x * x, bonds)]
+    return top, np.array([[*means, *by_up]])

@@ -339,21 +339,51 @@ def _peer_environment() -> dict[str, str]:
     }
 
 
-def _kaufman(calls: int = 20) -> Timer:
+def _kaufman(side: int = 64, calls: int = 20) -> Timer:
     def microseconds() -> float:
         def work() -> None:
             for _ in range(calls):
-                rgdl.exact.kaufman((64, 64), _K_C)
+                rgdl.exact.kaufman((side, side), _K_C)
 
         return 1e6 * _seconds(work) / calls
 
     return microseconds
 
 
+def _planar(side: int = 64) -> Timer:
+    site = np.arange(side * side).reshape(side, side)
+    bonds = np.random.default_rng(0).choice([-1.0, 1.0], (2, side, side))
+    glass = np.zeros((site.size, site.size))
+    glass[site[:-1], site[1:]] = bonds[0, 1:]
+    glass[site[:, :-1], site[:, 1:]] = bonds[1, :, 1:]
+    model = rgdl.Ising((side, side), K=1.0, periodic=False, couplings=glass + glass.T)
+    return lambda: _seconds(lambda: rgdl.exact.planar(model))
+
+
+def _density_of_states(side: int) -> Timer:
+    return lambda: 1e3 * _seconds(lambda: rgdl.exact.density_of_states(side))
+
+
+def _strip() -> Timer:
+    model = rgdl.Ising((2, 16), K=_K_C, periodic=(False, True))
+    return lambda: 1e3 * _seconds(lambda: rgdl.exact.transfer_matrix(model))
+
+
 def _energies(rows: int = 10_000) -> Timer:
     model = rgdl.Ising((64, 64), K=_K_C)
     spins = _random_spins(rows)
     return lambda: 1e3 * _seconds(lambda: model.energy(spins))
+
+
+def _enumerate(shape: tuple[int, ...] = (4, 6), workers: int = 1) -> Timer:
+    model = rgdl.Ising(shape, K=_K_C)
+
+    def seconds() -> float:
+        return _seconds(
+            lambda: rgdl.exact.enumerate_states(model, workers=workers, progress=False)
+        )
+
+    return seconds
 
 
 def _majority(rows: int = 10_000) -> Timer:
@@ -390,7 +420,26 @@ _BENCHMARKS = (
         peer=True,
     ),
     Benchmark("Kaufman 64x64", "exact", "us", _kaufman),
+    Benchmark("Kaufman 1000x1000", "exact", "us", partial(_kaufman, 1000)),
+    Benchmark("planar glass 64x64", "exact", "s", _planar),
     Benchmark("energies of 10,000 x 64x64", "exact", "ms", _energies),
+    Benchmark("density of states L=8", "exact", "ms", partial(_density_of_states, 8)),
+    Benchmark("density of states L=16", "exact", "ms", partial(_density_of_states, 16)),
+    Benchmark(
+        "strip of width 16",
+        "exact",
+        "ms",
+        _strip,
+        "leading two eigenvalues of both sectors and ln Z of 2 columns",
+    ),
+    Benchmark("enumerate 24 spins", "exact", "s", _enumerate),
+    Benchmark(
+        "enumerate 28 spins, two workers",
+        "exact",
+        "s",
+        partial(_enumerate, shape=(4, 7), workers=2),
+        "nearest neighbours, counted by energy and magnetisation",
+    ),
     Benchmark(
         "majority 64x64", "rg", "us", _majority, "per configuration, ties by coin, int8"
     ),

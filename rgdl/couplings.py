@@ -253,11 +253,27 @@ class Couplings:
         index = bits @ (1 << np.arange(self.n_spins))
         return np.asarray(-self._minus_h[index])
 
+    def coefficients(self) -> npt.NDArray[np.float64]:
+        """Coefficient of every site set, from the orbit means.
+
+        Returns
+        -------
+        ndarray of float64, shape (2**n_spins,)
+            Bit i of the index is set when the set has spin i; entry 0 is `constant`.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> rgdl.Couplings.from_table([0.5, -0.5, -0.5, 0.5]).coefficients()
+        array([0. , 0. , 0. , 0.5])
+        """
+        values = np.concatenate([[self.constant], self.values * self._repeats])
+        return np.asarray(values[self._orbit])
+
     @functools.cached_property
     def _minus_h(self) -> npt.NDArray[np.float64]:
         """-H of every state: the inverse is the forward transform, both ends turned."""
-        values = np.concatenate([[self.constant], self.values * self._repeats])
-        table = values[self._orbit][::-1].copy()
+        table = self.coefficients()[::-1].copy()
         _core.walsh_hadamard(table)
         return np.asarray(np.ldexp(table[::-1], self.n_spins))
 

@@ -254,7 +254,7 @@ def verify(model: Ising, machine: Transform | BoltzmannLayer) -> MappingReport:
             f"model must have at most {_MAX_VISIBLE} sites to be enumerated, "
             f"got {model.n_sites}"
         )
-    energies = _core.ising_enumerate(model.shape, model.K, model.h)
+    energies = model._terms().table()
     if isinstance(machine, Transform):
         return _verify_conditional(model, machine, energies)
     return _verify_joint(model, machine, energies)

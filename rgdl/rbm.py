@@ -266,6 +266,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ------
         TypeError
             When model is not an Ising model.
+        ValueError
+            For other couplings or boundaries, or one field per site.
 
         Examples
         --------
@@ -277,18 +279,19 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         if not isinstance(model, Ising):
             raise TypeError(f"model must be a rgdl.Ising, got {type(model).__name__}")
+        coupling, field = model._plain("RBM.from_ising knows")
         n = model.n_sites
         sites = np.arange(n).reshape(model.shape)
-        K = abs(model.K)
+        K = abs(coupling)
         # arccosh(e^2K) / 2 without the cancellation at small K
         weight = 0.5 * math.log1p(math.expm1(2 * K) + math.sqrt(math.expm1(4 * K)))
         W = np.zeros((n, n * model.ndim))
         for axis in range(model.ndim):
             unit = axis * n + np.arange(n)
             W[sites.ravel(), unit] += weight
-            W[np.roll(sites, -1, axis).ravel(), unit] += math.copysign(weight, model.K)
+            W[np.roll(sites, -1, axis).ravel(), unit] += math.copysign(weight, coupling)
         rbm = cls(W.shape[1], units="spin", dtype="float64")
-        rbm._set_parameters(W, np.full(n, model.h), np.zeros(W.shape[1]), model.shape)
+        rbm._set_parameters(W, np.full(n, field), np.zeros(W.shape[1]), model.shape)
         return rbm
 
     def _set_parameters(

@@ -18,7 +18,8 @@ __all__ = ["SampleInfo", "sample"]
 
 _METHODS = ("auto", "heatbath")
 _STARTS = {"random": 0, "ordered": 1, "staggered": 2}
-_K_CRITICAL = math.log1p(math.sqrt(2.0)) / 2.0
+#: By dimension; 3D: Ferrenberg, Xu and Landau, Phys. Rev. E 97, 043301 (2018).
+_K_CRITICAL = (math.inf, math.log1p(math.sqrt(2.0)) / 2.0, 0.221654626)
 
 
 @dataclass(frozen=True)
@@ -51,56 +52,79 @@ class SampleInfo:
     key: tuple[int, ...]
 
 
-def _relaxation_sweeps(model: Ising) -> float:
+def _relaxation_sweeps(shape: tuple[int, ...], K: float) -> float:
     """Slowest heat-bath relaxation time in sweeps, from above: a fixed table.
 
-    Only modes that are even under a global flip count, since starts are symmetric.
-    2D: 0.08 l^2.17 with l the smaller of the extent and three correlation lengths;
+    Only modes that are even under a global flip count, since starts are symmetric;
     measured on this package's kernels as the decay of <e> and <m^2> from random and
-    ordered starts: 59 sweeps at 40x40, K = 0.408 (the formula gives 69), 100 to 160
-    at 32x32, K_c (150). 1D: domain walls diffuse over the smaller of the correlation
-    length and the ring.
+    ordered starts. l is the smaller of the extent and three correlation lengths.
+    2D: 0.08 l^2.17: 59 sweeps at 40x40, K = 0.408 (the formula gives 69), 100 to 160
+    at 32x32, K_c (150). 3D: 0.22 l^2.1 with xi = 0.5 |1 - K/K_c|^-0.63 on both sides of
+    K_c: 10, 15 and 37 sweeps at L = 6, 8 and 12, K_c (the formula gives 10, 18, 42), 7
+    at L = 8, K = 0.21 (18), 9 from up at L = 8, K = 0.235 (18), 11 from up at L = 12,
+    K = 0.23 (39). 1D: domain walls diffuse over the smaller of the correlation length
+    and the ring.
     """
-    K = abs(model.K)
+    K = abs(K)
     if K == 0:
         return 1.0
-    if model.ndim == 1:
+    if len(shape) == 1:
         xi = -1.0 / math.log(math.tanh(K)) if math.tanh(K) < 1 else math.inf
-        return 1.0 + min(2.0 * xi**2, model.n_sites**2 / 5.0)
-    inverse_xi = abs(2.0 * K + math.log(math.tanh(K)))
-    extent = float(max(model.shape))
+        return 1.0 + min(2.0 * xi**2, shape[0] ** 2 / 5.0)
+    extent = float(max(shape))
+    if len(shape) == 2:
+        inverse_xi = abs(2.0 * K + math.log(math.tanh(K)))
+        factor, power = 0.08, 2.17
+    else:
+        inverse_xi = 2.0 * abs(1.0 - K / _K_CRITICAL[2]) ** 0.63
+        factor, power = 0.22, 2.1
     length = min(extent, 3.0 / inverse_xi) if inverse_xi > 0 else extent
-    return float(1.0 + 0.08 * length**2.17)
+    return float(1.0 + factor * length**power)
 
 
-def _start_of(model: Ising) -> tuple[str, float]:
+def _spontaneous(K: float, ndim: int) -> float:
+    """Magnetisation of one phase below T_c.
+
+    2D: Yang (1952). 3D: the fit of Talapov and Bloete, J. Phys. A 29, 5727 (1996), and
+    far below T_c the first excitation.
+    """
+    if ndim == 2:
+        return float((1.0 - math.sinh(2.0 * K) ** -4) ** 0.125)
+    t = 1.0 - _K_CRITICAL[2] / K
+    near = min(t, 0.26)
+    fit = near**0.32694109 * (
+        1.6919045 - 0.34357731 * near**0.50842026 - 0.42572366 * near
+    )
+    return float(fit if t < 0.26 else max(fit, 1.0 - 2.0 * math.exp(-12.0 * K)))
+
+
+def _start_of(shape: tuple[int, ...], K: float, h: float) -> tuple[str, float]:
     """Start of the chains and the probability of "up" where it is ordered."""
-    even = all(extent % 2 == 0 for extent in model.shape)
-    if model.ndim == 1 or abs(model.K) < _K_CRITICAL:
+    even = all(extent % 2 == 0 for extent in shape)
+    if abs(K) < _K_CRITICAL[len(shape) - 1]:
         return "random", 0.5
-    if model.K < 0:
+    if K < 0:
         return ("staggered", 0.5) if even else ("random", 0.5)
-    # ratio of the two phases' weights in a field: exp(2 h N m0), m0 from Yang (1952)
-    m0 = (1.0 - math.sinh(2.0 * model.K) ** -4) ** 0.125
-    bias = 2.0 * model.h * model.n_sites * m0
+    # ratio of the two phases' weights in a field: exp(2 h N m0)
+    bias = 2.0 * h * math.prod(shape) * _spontaneous(K, len(shape))
     return "ordered", 1.0 / (1.0 + math.exp(-min(max(bias, -700.0), 700.0)))
 
 
 def _warn_when_in_doubt(
     model: Ising, sweeps: int, table: int, start: str, p_up: float
 ) -> None:
+    K, h = model._plain("")
     reason = ""
     if sweeps < table // 3:
         reason = (
             f"burn_in={sweeps} is short for this model; about {table} sweeps are safe"
         )
-    elif model.K < -_K_CRITICAL and any(extent % 2 for extent in model.shape):
-        if model.ndim == 2:
-            reason = (
-                "an antiferromagnet on odd extents is frustrated and relaxes slowly at "
-                "this K; compare two values of burn_in"
-            )
-    elif start == "ordered" and model.h != 0 and 1e-5 < p_up < 1 - 1e-5:
+    elif K < -_K_CRITICAL[model.ndim - 1] and any(x % 2 for x in model.shape):
+        reason = (
+            "an antiferromagnet on odd extents is frustrated and relaxes slowly at "
+            "this K; compare two values of burn_in"
+        )
+    elif start == "ordered" and h != 0 and 1e-5 < p_up < 1 - 1e-5:
         reason = (
             "below T_c in a weak field the weights of the two phases are set by "
             f"exp(+-h N m0), an approximation (P(up) = {p_up:.4f})"
@@ -155,7 +179,8 @@ def sample(
     Parameters
     ----------
     model : Ising
-        What to sample.
+        What to sample: nearest neighbours in 1 to 3 dimensions, periodic along every
+        axis, in a uniform field.
     n : int
         Number of configurations.
     method : {"auto", "heatbath"}
@@ -188,7 +213,8 @@ def sample(
     Raises
     ------
     ValueError, TypeError
-        For arguments outside their range.
+        For arguments outside their range or models with other couplings, boundaries
+        or fields.
     MemoryError
         When the configurations do not fit; the message names the bytes.
 
@@ -210,19 +236,20 @@ def sample(
     """
     if not isinstance(model, Ising):
         raise TypeError(f"model must be a rgdl.Ising, got {type(model).__name__}")
+    K, h = model._plain("rgdl.sample draws from")
     n = _validate.count(n, "n")
     _validate.one_of(method, "method", _METHODS)
     workers = _validate.worker_count(workers)
-    table = 100 + math.ceil(15.0 * _relaxation_sweeps(model))
+    table = 100 + math.ceil(15.0 * _relaxation_sweeps(model.shape, K))
     sweeps = table if burn_in is None else _validate.count(burn_in, "burn_in", least=0)
-    start, p_up = _start_of(model)
+    start, p_up = _start_of(model.shape, K, h)
     _warn_when_in_doubt(model, sweeps, table, start, p_up)
     key = draw_key(rng)
     with Progress("sampling", progress) as update:
         flat = _core.ising_sample(
             model.shape,
-            model.K,
-            model.h,
+            K,
+            h,
             n,
             sweeps,
             _STARTS[start],

@@ -197,6 +197,18 @@ def test_ctrl_c_answers_within_a_tenth_of_a_second(workers):
     assert waited < 0.1
 
 
+@pytest.mark.parametrize("kind", ["counted", "summed"])
+def test_ctrl_c_stops_an_enumeration(kind):
+    J = np.ones((28, 28)) - np.eye(28)
+    h = 0.0 if kind == "counted" else np.linspace(0, 1, 28)
+    model = rgdl.Ising(28, K=0.1, couplings=J, h=h)
+    waited = min(
+        interrupt_after(0.1, lambda: rgdl.exact.enumerate_states(model, progress=False))
+        for _ in range(3)
+    )
+    assert waited < 0.1
+
+
 def test_ctrl_c_during_training_leaves_whole_batches():
     model = rgdl.Ising((16, 16), K=0.44)
     s = rgdl.sample(model, 2000, rng=0)

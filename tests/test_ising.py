@@ -17,7 +17,7 @@ def random_spins(shape, seed=0):
 
 
 @given(
-    shape=st.lists(st.integers(2, 7), min_size=1, max_size=2).map(tuple),
+    shape=st.lists(st.integers(2, 7), min_size=1, max_size=3).map(tuple),
     K=st.floats(-2, 2),
     h=st.floats(-2, 2),
     seed=st.integers(0, 2**32),
@@ -108,7 +108,7 @@ def test_input_is_not_modified():
         ({"shape": 4, "K": "x"}, TypeError, "K must be a real number"),
         ({"shape": 1, "K": 1.0}, ValueError, "at least 2"),
         ({"shape": (4, 1), "K": 1.0}, ValueError, "at least 2"),
-        ({"shape": (2, 2, 2), "K": 1.0}, ValueError, "1 to 2 extents"),
+        ({"shape": (2, 2, 2, 2), "K": 1.0}, ValueError, "1 to 3 extents"),
         ({"shape": 4.0, "K": 1.0}, TypeError, "must be an integer"),
     ],
 )

@@ -70,7 +70,7 @@ def test_flipped_sign_of_the_hamiltonian_fails_the_trace_condition(monkeypatch):
     rbm = bond_machine(model)
     assert mapping.verify(model, rbm).trace_residual < 1e-12
     flipped = _reference.ising_enumerate(model.shape, -model.K, -model.h)
-    monkeypatch.setattr("rgdl._core.ising_enumerate", lambda *_: flipped)
+    monkeypatch.setattr("rgdl._core.states_table", lambda *_: flipped)
     report = mapping.verify(model, rbm)
     assert report.trace_residual > 1
     assert report.kl > 0.1
@@ -339,3 +339,24 @@ def test_report_tells_claim_from_identity():
 def test_bad_input_is_refused(model, machine, error, message):
     with pytest.raises(error, match=message):
         mapping.verify(model, machine)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        rgdl.Ising((4, 4), K=0.4, periodic=False, couplings={"nn": 1, "nnn": 0.2}),
+        rgdl.Ising((2, 2, 2), K=0.3, h=np.linspace(0, 1, 8).reshape(2, 2, 2)),
+        rgdl.Ising(6, K=0.3, couplings=1 - np.eye(6)),
+    ],
+    ids=repr,
+)
+def test_any_model_can_be_judged(model):
+    rng = np.random.default_rng(0)
+    n = model.n_sites
+    rbm = rgdl.RBM.from_weights(
+        rng.normal(size=(n, 3)), np.zeros(n), np.zeros(3), units="spin"
+    )
+    report = mapping.verify(model, rbm)
+    assert report.log_z_v == pytest.approx(rgdl.exact.enumerate_states(model).log_z)
+    assert report.kl > 0.01
+    assert max(x for x in report.identities.values() if x is not None) < 1e-10

@@ -11,7 +11,6 @@ from rgdl import _core, _reference
 
 KEY = np.array([1, 2**64 - 1, 3, 0], dtype=np.uint64)
 shapes = st.lists(st.integers(2, 5), min_size=1, max_size=3).map(tuple)
-small_shapes = shapes.filter(lambda shape: np.prod(shape) <= 8)
 seeds = st.integers(0, 2**32)
 
 
@@ -42,12 +41,6 @@ def test_ising_sums_of_long_rows_equal_rolled_products(shape):
     sums = _core.ising_sums(spins.astype(np.int8), shape)
     assert (sums[:, 0] == bonds.reshape(20, -1).sum(1)).all()
     assert (sums[:, 1] == spins.reshape(20, -1).sum(1)).all()
-
-
-@given(shape=small_shapes, K=st.floats(-2, 2), h=st.floats(-2, 2))
-def test_ising_enumerate_equals_twin(shape, K, h):
-    table = _core.ising_enumerate(shape, K, h)
-    np.testing.assert_array_equal(table, _reference.ising_enumerate(shape, K, h))
 
 
 @given(n=st.integers(0, 6), seed=seeds)
@@ -136,7 +129,6 @@ def test_ties_are_fair_and_keyed():
             ValueError,
             "OVERFLOW",
         ),
-        (lambda: _core.ising_enumerate((5, 5), 1.0, 0.0), ValueError, "at most 24"),
         (lambda: _core.walsh_hadamard(np.ones(3)), ValueError, "power of two"),
         (lambda: _core.walsh_hadamard(np.ones(0)), ValueError, "power of two"),
         (lambda: _core.walsh_hadamard(np.ones(8)[::2]), ValueError, "contiguous"),
@@ -191,7 +183,7 @@ def test_walsh_hadamard_needs_writeable_values():
 
 @pytest.mark.parametrize(
     "name",
-    ["ising_sums", "ising_enumerate", "walsh_hadamard", "decimate", "majority"],
+    ["ising_sums", "walsh_hadamard", "decimate", "majority"],
 )
 def test_twins_have_the_signatures_of_the_kernels(name):
     kernel, twin = (getattr(module, name) for module in (_core, _reference))

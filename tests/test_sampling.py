@@ -183,3 +183,44 @@ def test_bad_arguments(change, error, match):
     arguments = {"model": rgdl.Ising((4, 4), K=0.3), "n": 4, **change}
     with pytest.raises(error, match=match):
         rgdl.sample(arguments.pop("model"), arguments.pop("n"), **arguments)
+
+
+@pytest.mark.stat
+@pytest.mark.parametrize(
+    ("shape", "K", "h", "seed"),
+    [
+        ((2, 2, 2), 0.15, 0.0, 21),
+        ((2, 2, 2), 0.12, 0.1, 22),
+        ((3, 3, 2), 0.2216546, 0.0, 23),
+        ((3, 2, 2), 0.3, 0.0, 24),
+    ],
+)
+def test_three_dimensions_agree_with_enumeration(shape, K, h, seed):
+    """4 sigma in <e> and <m^2>; a K that is 10 % off is seen."""
+    model = rgdl.Ising(shape, K=K, h=h)
+    n = 20_000
+    s = rgdl.sample(model, n, rng=seed)
+    energy, m2 = model.energy(s), model.magnetization(s) ** 2
+    exact = rgdl.exact.enumerate_states(model)
+    assert abs(z_of(energy, exact.energy)) < 4
+    assert abs(z_of(m2, exact.mean_square_magnetization)) < 4
+    off = rgdl.exact.enumerate_states(rgdl.Ising(shape, K=1.1 * K, h=h))
+    assert abs(z_of(energy, off.energy)) > 4
+
+
+def test_starts_and_burn_in_in_three_dimensions():
+    def info(shape, K, **arguments):
+        return rgdl.sample(
+            rgdl.Ising(shape, K=K, **arguments), 1, rng=0, return_info=True
+        )[1]
+
+    assert info((4, 4, 4), 0.2).start == "random"
+    assert info((4, 4, 4), 0.24).start == "ordered"
+    assert info((4, 4, 4), -0.24).start == "staggered"
+    assert info((4, 4, 4), 0.24, h=1.0).start == "ordered"
+    sweeps = [info((8, 8, 8), K).burn_in for K in (0.05, 0.15, 0.2216546, 0.5)]
+    assert sweeps[0] < sweeps[1] < sweeps[2] > sweeps[3]
+    with pytest.warns(rgdl.EquilibrationWarning, match="frustrated"):
+        info((3, 3, 3), -0.3)
+    with pytest.warns(rgdl.EquilibrationWarning, match="h N m0"):
+        info((6, 6, 6), 0.24, h=0.001)

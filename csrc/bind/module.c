@@ -40,8 +40,9 @@ static int core_exec(PyObject *module)
                      getenv("RGDL_SIMD"));
         return -1;
     }
-    PyMethodDef *tables[] = {rgb_base_methods, rgb_block_methods, rgb_exact_methods,
-                             rgb_ising_methods, rgb_rbm_methods};
+    PyMethodDef *tables[] = {rgb_base_methods,    rgb_block_methods, rgb_exact_methods,
+                             rgb_ising_methods,   rgb_rbm_methods,   rgb_terms_methods,
+                             rgb_transfer_methods};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         if (PyModule_AddFunctions(module, tables[i]) < 0) {
             return -1;

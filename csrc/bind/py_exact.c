@@ -4,9 +4,8 @@
 #include "rg_exact.h"
 
 enum {
-    SITES_PER_SLICE = 1 << 23,  /* a few ms of rg_ising_sums */
-    STATES_PER_SLICE = 1 << 20, /* about 10 ms of rg_ising_enumerate */
-    TERMS_PER_SLICE = 1 << 18   /* about 10 ms of soft terms, per worker */
+    SITES_PER_SLICE = 1 << 23, /* a few ms of rg_ising_sums */
+    TERMS_PER_SLICE = 1 << 18  /* about 10 ms of soft terms, per worker */
 };
 
 PyDoc_STRVAR(ising_sums_doc, "ising_sums($module, /, spins, shape)\n--\n\n"
@@ -56,49 +55,6 @@ static PyObject *ising_sums(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
         }
     }
     return sums;
-}
-
-PyDoc_STRVAR(ising_enumerate_doc,
-             "ising_enumerate($module, /, shape, K, h)\n--\n\n"
-             "H = -K bonds - h M of all 2^sites states; bit i of the index = spin i is up.");
-
-static PyObject *ising_enumerate(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {"shape", "K", "h", NULL};
-    rg_torus_t torus;
-    double K = 0.0;
-    double h = 0.0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&dd:ising_enumerate", names, rgb_convert_torus,
-                                     &torus, &K, &h)) {
-        return NULL;
-    }
-    size_t n_sites = 0;
-    int ret = rg_torus_sites(&torus, &n_sites);
-    if (ret != RG_OK) {
-        return rgb_raise(ret);
-    }
-    if (n_sites > RG_MAX_ENUMERATED) {
-        PyErr_Format(PyExc_ValueError, "shape must have at most %d sites to enumerate, got %zu",
-                     RG_MAX_ENUMERATED, n_sites);
-        return NULL;
-    }
-    npy_intp n_states = (npy_intp)1 << n_sites;
-    PyObject *table = PyArray_SimpleNew(1, &n_states, NPY_FLOAT64);
-    if (table == NULL) {
-        return NULL;
-    }
-    double *out = PyArray_DATA((PyArrayObject *)table);
-    uint64_t n = (uint64_t)n_states;
-    for (uint64_t start = 0; start < n; start += STATES_PER_SLICE) {
-        uint64_t stop = n - start < STATES_PER_SLICE ? n : start + STATES_PER_SLICE;
-        Py_BEGIN_ALLOW_THREADS ret = rg_ising_enumerate(&torus, K, h, start, stop, out);
-        Py_END_ALLOW_THREADS if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0)
-        {
-            Py_DECREF(table);
-            return ret != RG_OK ? rgb_raise(ret) : NULL;
-        }
-    }
-    return table;
 }
 
 PyDoc_STRVAR(walsh_hadamard_doc,
@@ -238,7 +194,6 @@ static PyObject *rbm_free_energies(PyObject *Py_UNUSED(module), PyObject *args, 
 
 PyMethodDef rgb_exact_methods[] = {
     RGB_METHOD("ising_sums", ising_sums, ising_sums_doc),
-    RGB_METHOD("ising_enumerate", ising_enumerate, ising_enumerate_doc),
     RGB_METHOD("walsh_hadamard", walsh_hadamard, walsh_hadamard_doc),
     RGB_METHOD("rbm_free_energies", rbm_free_energies, rbm_free_energies_doc),
     {NULL, NULL, 0, NULL},

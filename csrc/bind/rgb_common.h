@@ -23,6 +23,8 @@ extern PyMethodDef rgb_block_methods[];
 extern PyMethodDef rgb_exact_methods[];
 extern PyMethodDef rgb_ising_methods[];
 extern PyMethodDef rgb_rbm_methods[];
+extern PyMethodDef rgb_terms_methods[];
+extern PyMethodDef rgb_transfer_methods[];
 
 #define RGB_METHOD(name, function, doc) \
     {name, (PyCFunction)(void (*)(void))(function), METH_VARARGS | METH_KEYWORDS, doc}

@@ -8,7 +8,7 @@
 
 #include "rg_torus.h"
 
-enum { RG_MAX_ENUMERATED = 24, RG_MAX_UNITS = 40, RG_ENERGY_BLOCK = 1024 };
+enum { RG_MAX_UNITS = 40, RG_ENERGY_BLOCK = 1024 };
 
 /* Bond sum and magnetisation of n configurations.
  * spins: n * sites values; sums: 2 n values, sums[2 c] = sum_<ij> s_i s_j, sums[2 c + 1] =
@@ -16,14 +16,6 @@ enum { RG_MAX_ENUMERATED = 24, RG_MAX_UNITS = 40, RG_ENERGY_BLOCK = 1024 };
  * the sums are unspecified), or the codes of rg_torus_sites. */
 int RG_WARN_UNUSED rg_ising_sums(const rg_torus_t *torus, const int8_t *restrict spins, size_t n,
                                  int64_t *restrict sums);
-
-/* Part of the table of H = -K bonds - h M over all 2^sites states: steps start .. stop-1 of the
- * Gray walk k -> k ^ (k >> 1), each written to table[its state index]. Calls that together cover
- * 0 .. 2^sites fill the table; each entry is computed from integers, so the split does not
- * matter. Returns RG_OK, RG_ERR_ARGUMENT (more than RG_MAX_ENUMERATED sites, range outside the
- * walk), or the codes of rg_torus_sites. */
-int RG_WARN_UNUSED rg_ising_enumerate(const rg_torus_t *torus, double K, double h, uint64_t start,
-                                      uint64_t stop, double *table);
 
 /* One level of the in-place Walsh-Hadamard transform of n = 2^N values. After levels 0 .. N-1 in
  * any order, values[S] = 2^-N sum_s f(s) prod_{a in S} s_a, where the index of s has bit a set

@@ -4,8 +4,54 @@ Conventions are those of `rgdl.Ising`: weight e^{-H}/Z, H = -K sum s s - h sum s
 """
 
 from rgdl.exact._chain import chain
-from rgdl.exact._enumeration import enumerate_states
+from rgdl.exact._critical import CriticalData, critical, k_eff, universal_log_z
+from rgdl.exact._density import (
+    JointDensity,
+    density_of_states,
+    joint_density_of_states,
+)
+from rgdl.exact._enumeration import boltzmann, enumerate_states
+from rgdl.exact._infinite import (
+    diagonal_correlation,
+    honeycomb,
+    onsager,
+    triangular,
+)
 from rgdl.exact._kaufman import K_CRITICAL, kaufman
+from rgdl.exact._planar import planar
 from rgdl.exact._thermodynamics import Thermodynamics
+from rgdl.exact._transfer import (
+    CentralCharge,
+    Strip,
+    central_charge,
+    correlations,
+    magnetization_distribution,
+    transfer_matrix,
+)
 
-__all__ = ["K_CRITICAL", "Thermodynamics", "chain", "enumerate_states", "kaufman"]
+__all__ = [
+    "K_CRITICAL",
+    "CentralCharge",
+    "CriticalData",
+    "JointDensity",
+    "Strip",
+    "Thermodynamics",
+    "boltzmann",
+    "central_charge",
+    "chain",
+    "correlations",
+    "critical",
+    "density_of_states",
+    "diagonal_correlation",
+    "enumerate_states",
+    "honeycomb",
+    "joint_density_of_states",
+    "k_eff",
+    "kaufman",
+    "magnetization_distribution",
+    "onsager",
+    "planar",
+    "transfer_matrix",
+    "triangular",
+    "universal_log_z",
+]

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl import _validate
+from rgdl.exact._frustrated import MOST_DIGITS, digits_needed, frustrated_sum
 from rgdl.exact._thermodynamics import Thermodynamics
 
 __all__ = ["K_CRITICAL", "kaufman"]
@@ -13,6 +14,7 @@ __all__ = ["K_CRITICAL", "kaufman"]
 #: Critical coupling of the square lattice, ln(1 + sqrt 2) / 2 (Onsager 1944).
 K_CRITICAL = 0.5 * math.log1p(math.sqrt(2.0))
 
+_FROZEN_FRUSTRATED = 20.0  # the same for e^{-4K}, with an odd extent and K < 0
 _FROZEN = 80.0  # above this |K|, excitations of weight e^{-8K} do not matter
 
 
@@ -24,8 +26,8 @@ def kaufman(shape: tuple[int, int], K: float) -> Thermodynamics:
     shape : tuple of two int
         Extents, each at least 2. An extent of 2 counts its bond twice.
     K : float
-        Reduced coupling. Negative values need two even extents, where the two
-        sublattices map the model on that with -K.
+        Reduced coupling of either sign. On two even extents the sublattices map K < 0
+        on -K; an odd one is then frustrated.
 
     Returns
     -------
@@ -34,8 +36,8 @@ def kaufman(shape: tuple[int, int], K: float) -> Thermodynamics:
     Raises
     ------
     ValueError
-        For a wrong shape, K that is not finite, or K < 0 with an odd extent (use
-        `enumerate_states` on small lattices).
+        For a wrong shape, K that is not finite, or K < 0 with an odd extent where
+        -K (m + n) is so large that more than 2000 digits would cancel.
 
     Notes
     -----
@@ -57,6 +59,12 @@ def kaufman(shape: tuple[int, int], K: float) -> Thermodynamics:
     and specific heat / K^2 keep an absolute error of about 1e-14 (the specific heat
     itself falls as e^{-8K}).
 
+    For K < 0 the same four products serve with other signs: moving both momenta by pi
+    turns K into -K and exchanges even and odd r along an odd extent. They then cancel
+    to the weight of the domain walls that frustration forces, so this case is summed in
+    decimal arithmetic of enough digits (1 ms at 15 x 15, 30 ms at
+    101 x 101, 8 s at 1001 x 1001 and K = -0.9), with relative errors below 1e-14.
+
     Examples
     --------
     >>> import rgdl
@@ -69,15 +77,12 @@ def kaufman(shape: tuple[int, int], K: float) -> Thermodynamics:
         raise ValueError(f"shape must have 2 extents, got {shape!r}; see exact.chain")
     coupling = _validate.finite(K, "K")
     m, n = sorted(extents)
-    if coupling < 0 and (m % 2 or n % 2):
-        raise ValueError(
-            f"K < 0 needs two even extents (an odd one is frustrated), got K={K!r} "
-            f"and shape {extents}; exact.enumerate_states works up to 16 sites"
-        )
     strength = abs(coupling)
     n_sites = m * n
     if strength == 0:
         log_z, slope, curvature = n_sites * math.log(2.0), 0.0, 0.0
+    elif coupling < 0 and (m % 2 or n % 2):
+        log_z, slope, curvature = _frustrated(m, n, strength)
     elif strength > _FROZEN:
         log_z, slope, curvature = (
             math.log(2.0) + 2.0 * n_sites * strength,
@@ -95,6 +100,23 @@ def kaufman(shape: tuple[int, int], K: float) -> Thermodynamics:
         specific_heat=max(coupling * (coupling * curvature), 0.0) / n_sites,
         entropy=log_z / n_sites + coupling * energy,
     )
+
+
+def _frustrated(m: int, n: int, x: float) -> tuple[float, float, float]:
+    """`frustrated_sum`; in the frozen limit, ground states only."""
+    m, n = (n, m) if n % 2 == 0 else (m, n)  # an even one comes first
+    reached = min(x, _FROZEN_FRUSTRATED)
+    digits = digits_needed(m, n, reached)
+    if digits > MOST_DIGITS:
+        raise ValueError(
+            f"K < 0 on an odd extent: {digits} digits cancel at K={-x:g} and shape "
+            f"{(m, n)}, more than {MOST_DIGITS}; take a smaller lattice or abs(K)"
+        )
+    log_z, slope, curvature = frustrated_sum(m, n, reached)
+    if x > reached:
+        slope, curvature = float(round(slope)), 0.0
+        log_z += (x - reached) * slope
+    return log_z, slope, curvature
 
 
 def _kaufman_sum(m: int, n: int, K: float) -> tuple[float, float, float]:

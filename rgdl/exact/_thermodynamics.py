@@ -1,5 +1,6 @@
 """The result that every exact reference returns."""
 
+import math
 from dataclasses import dataclass, fields
 
 __all__ = ["Thermodynamics"]
@@ -12,10 +13,13 @@ class Thermodynamics:
     Attributes
     ----------
     n_sites : int
+        Infinity for an infinite lattice.
     K, h : float
         Reduced coupling and field.
     log_z : float
-        ln Z of the whole lattice, in nats.
+        ln Z of the whole lattice, in nats; nan for an infinite one.
+    log_z_per_site : float
+        ln Z / N.
     energy : float
         Bond energy per site in units of J, the field term excluded.
     specific_heat : float
@@ -32,6 +36,8 @@ class Thermodynamics:
         N K (<m^2> - <abs(m)>^2).
     binder : float or None
         U4 = 1 - <m^4> / (3 <m^2>^2).
+    correlation_length : float or None
+        Of the connected spin correlations along an axis, in lattice units.
 
     Examples
     --------
@@ -43,10 +49,11 @@ class Thermodynamics:
     True
     """
 
-    n_sites: int
+    n_sites: float
     K: float
     h: float = 0.0
     log_z: float
+    log_z_per_site: float = math.nan  # unless given, ln Z / N
     energy: float
     specific_heat: float
     entropy: float
@@ -55,15 +62,14 @@ class Thermodynamics:
     mean_square_magnetization: float | None = None
     susceptibility: float | None = None
     binder: float | None = None
+    correlation_length: float | None = None
 
-    @property
-    def log_z_per_site(self) -> float:
-        """Ln Z / N."""
-        return self.log_z / self.n_sites
+    def __post_init__(self) -> None:
+        if math.isnan(self.log_z_per_site):
+            object.__setattr__(self, "log_z_per_site", self.log_z / self.n_sites)
 
     def _rows(self) -> list[tuple[str, str]]:
         names = [field.name for field in fields(self)]
-        names.insert(names.index("log_z") + 1, "log_z_per_site")
         known = [(name, getattr(self, name)) for name in names]
         return [(name, f"{value:.12g}") for name, value in known if value is not None]
 

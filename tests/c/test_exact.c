@@ -103,30 +103,6 @@ static void lattices_are_checked(void)
     CHECK(rg_torus_sites(&huge, &n_sites) == RG_ERR_OVERFLOW);
 }
 
-static void enumeration_is_the_same_in_any_split(void)
-{
-    const rg_torus_t lattice = {2, {3, 3}};
-    double whole[512];
-    double parts[512];
-    CHECK(rg_ising_enumerate(&lattice, 0.3, 0.2, 0, 512, whole) == RG_OK);
-    CHECK(rg_ising_enumerate(&lattice, 0.3, 0.2, 0, 77, parts) == RG_OK);
-    CHECK(rg_ising_enumerate(&lattice, 0.3, 0.2, 77, 77, parts) == RG_OK);
-    CHECK(rg_ising_enumerate(&lattice, 0.3, 0.2, 77, 512, parts) == RG_OK);
-    CHECK(memcmp(whole, parts, sizeof whole) == 0);
-    for (size_t state = 0; state < 512; state++) {
-        int8_t spins[9];
-        int64_t sums[2];
-        for (size_t i = 0; i < 9; i++) {
-            spins[i] = (state >> i) & 1 ? 1 : -1;
-        }
-        CHECK(rg_ising_sums(&lattice, spins, 1, sums) == RG_OK);
-        CHECK(fabs(whole[state] + 0.3 * (double)sums[0] + 0.2 * (double)sums[1]) < 1e-14);
-    }
-    const rg_torus_t large = {2, {5, 5}};
-    CHECK(rg_ising_enumerate(&large, 0.3, 0.2, 0, 1, whole) == RG_ERR_ARGUMENT);
-    CHECK(rg_ising_enumerate(&lattice, 0.3, 0.2, 0, 513, whole) == RG_ERR_ARGUMENT);
-}
-
 static void walsh_hadamard_finds_products(void)
 {
     double values[32];
@@ -216,7 +192,6 @@ static const harness_test_t TESTS[] = {
     TEST(sums_do_not_wrap_on_uniform_lattices),
     TEST(sums_refuse_what_is_no_spin),
     TEST(lattices_are_checked),
-    TEST(enumeration_is_the_same_in_any_split),
     TEST(walsh_hadamard_finds_products),
     TEST(free_energies_do_not_depend_on_split_or_workers),
     TEST(free_energies_are_stable_and_report_errors),
