@@ -1,6 +1,8 @@
 /* py_base.c: build information, random planes, packed bits. */
 #include "rgb_common.h"
 
+#include <float.h>
+
 #include "rg_bits.h"
 #include "rg_dispatch.h"
 #include "rg_draw.h"
@@ -106,8 +108,10 @@ static PyObject *biased_planes(PyObject *module, PyObject *args, PyObject *kwarg
         return NULL;
     }
     if (!(p >= 0.0 && p <= 1.0)) {
-        return PyErr_Format(PyExc_ValueError, "p must be in [0, 1], got %S",
-                            PyTuple_GetItem(args, 4));
+        PyObject *value = PyFloat_FromDouble(p);
+        PyErr_Format(PyExc_ValueError, "p must be in [0, 1], got %S", value);
+        Py_XDECREF(value);
+        return NULL;
     }
     npy_intp shape[] = {(npy_intp)n, RG_LANES};
     PyObject *planes = PyArray_SimpleNew(2, shape, NPY_UINT64);
@@ -256,6 +260,11 @@ static PyObject *logarithm(PyObject *module, PyObject *args, PyObject *kwargs)
         const double *from = PyArray_DATA(x);
         double *to = PyArray_DATA((PyArrayObject *)out);
         for (npy_intp i = 0; i < PyArray_SIZE(x); i++) {
+            if (!(from[i] >= DBL_MIN && from[i] <= DBL_MAX)) {
+                Py_DECREF(out);
+                PyErr_SetString(PyExc_ValueError, "x must be positive, normal and finite");
+                return NULL;
+            }
             to[i] = rg_log(from[i]);
         }
     }
