@@ -64,27 +64,36 @@ static PyObject *set_simd(PyObject *module, PyObject *args, PyObject *kwargs)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(stream_planes_doc, "stream_planes($module, /, key, purpose, index, n)\n--\n\n"
-                                "The first n planes of a stream, uint64 (n, 8).");
-
-static PyObject *stream_planes(PyObject *module, PyObject *args, PyObject *kwargs)
+/* Arguments of the functions that draw n things from a fresh stream. */
+static int take_stream(PyObject *args, PyObject *kwargs, const char *format, rg_stream_t *stream,
+                       size_t *n)
 {
     static char *keywords[] = {"key", "purpose", "index", "n", NULL};
     uint64_t key[4];
     unsigned long long purpose = 0;
     unsigned long long index = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, keywords, rgb_convert_key, key, &purpose,
+                                     &index, rgb_convert_size, n)) {
+        return -1;
+    }
+    rg_stream_init(stream, key, purpose, index);
+    return 0;
+}
+
+PyDoc_STRVAR(stream_planes_doc, "stream_planes($module, /, key, purpose, index, n)\n--\n\n"
+                                "The first n planes of a stream, uint64 (n, 8).");
+
+static PyObject *stream_planes(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    rg_stream_t stream;
     size_t n = 0;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&KKO&:stream_planes", keywords,
-                                     rgb_convert_key, key, &purpose, &index, rgb_convert_size,
-                                     &n)) {
+    if (take_stream(args, kwargs, "O&KKO&:stream_planes", &stream, &n) < 0) {
         return NULL;
     }
     npy_intp shape[] = {(npy_intp)n, RG_LANES};
     PyObject *planes = PyArray_SimpleNew(2, shape, NPY_UINT64);
     if (planes != NULL) {
-        rg_stream_t stream;
-        rg_stream_init(&stream, key, purpose, index);
         rg_kernels()->stream_planes(&stream, n, PyArray_DATA((PyArrayObject *)planes));
     }
     return planes;
@@ -131,21 +140,15 @@ PyDoc_STRVAR(normals_doc, "normals($module, /, key, purpose, index, n)\n--\n\n"
 
 static PyObject *normals(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"key", "purpose", "index", "n", NULL};
-    uint64_t key[4];
-    unsigned long long purpose = 0;
-    unsigned long long index = 0;
+    rg_stream_t stream;
     size_t n = 0;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&KKO&:normals", keywords, rgb_convert_key, key,
-                                     &purpose, &index, rgb_convert_size, &n)) {
+    if (take_stream(args, kwargs, "O&KKO&:normals", &stream, &n) < 0) {
         return NULL;
     }
     npy_intp shape[] = {(npy_intp)n};
     PyObject *out = PyArray_SimpleNew(1, shape, NPY_FLOAT64);
     if (out != NULL) {
-        rg_stream_t stream;
-        rg_stream_init(&stream, key, purpose, index);
         rg_draw_normals(&stream, n, PyArray_DATA((PyArrayObject *)out));
     }
     return out;
@@ -156,14 +159,10 @@ PyDoc_STRVAR(permutation_doc, "permutation($module, /, key, purpose, index, n)\n
 
 static PyObject *permutation(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"key", "purpose", "index", "n", NULL};
-    uint64_t key[4];
-    unsigned long long purpose = 0;
-    unsigned long long index = 0;
+    rg_stream_t stream;
     size_t n = 0;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&KKO&:permutation", keywords, rgb_convert_key,
-                                     key, &purpose, &index, rgb_convert_size, &n)) {
+    if (take_stream(args, kwargs, "O&KKO&:permutation", &stream, &n) < 0) {
         return NULL;
     }
     if (n > UINT32_MAX) {
@@ -172,8 +171,6 @@ static PyObject *permutation(PyObject *module, PyObject *args, PyObject *kwargs)
     npy_intp shape[] = {(npy_intp)n};
     PyObject *out = PyArray_SimpleNew(1, shape, NPY_UINT32);
     if (out != NULL) {
-        rg_stream_t stream;
-        rg_stream_init(&stream, key, purpose, index);
         rg_draw_permutation(&stream, n, PyArray_DATA((PyArrayObject *)out));
     }
     return out;
