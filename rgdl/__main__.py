@@ -108,9 +108,16 @@ def _reproduce(options: argparse.Namespace) -> None:
         print(
             "\nThis was the fast version. The full run, expected to take "
             f"{_duration(seconds)} here:\n"
-            f"  python -m rgdl reproduce {options.name}{seed} --out {folder}"
+            f"  {_python()} -m rgdl reproduce {options.name}{seed} --out {folder}"
         )
     print(f"\n{(folder / 'report.html').resolve()}")
+
+
+def _python() -> str:
+    """Name this interpreter the way a shell in this folder would."""
+    python = Path(sys.executable)
+    here = Path.cwd()
+    return str(python.relative_to(here) if python.is_relative_to(here) else python)
 
 
 def _print_verdicts(report: "Report") -> None:

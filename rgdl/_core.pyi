@@ -90,10 +90,10 @@ def rbm_train(
     momentum: float,
     l1: float,
     key: Key,
-    step: int,
+    cursor: npt.NDArray[np.uint64],
     workers: int,
     progress: Progress,
-) -> tuple[int, int, int]: ...
+) -> None: ...
 
 # exact
 def ising_sums(

@@ -36,5 +36,8 @@ def draw_key(rng: RngLike) -> Key:
             "rng must be None, an int, a key, a SeedSequence, a BitGenerator or a "
             f"Generator, got {rng!r}"
         )
-    generator = np.random.default_rng(rng)
+    try:
+        generator = np.random.default_rng(rng)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"rng cannot be used: {error}; got {rng!r}") from None
     return generator.integers(0, 2**64, size=4, dtype=np.uint64)

@@ -94,8 +94,8 @@ def layer_parameters(rbm: BoltzmannLayer) -> tuple[Floats, Floats, Floats]:
 
 
 def log_sum_exp(values: npt.NDArray[np.float64]) -> float:
-    """Ln sum e^values with NumPy's pairwise sum; values finite or -inf."""
+    """Ln sum e^values with NumPy's pairwise sum; not finite if the largest is not."""
     top = float(values.max())
-    if math.isinf(top):
+    if not math.isfinite(top):
         return top
     return top + math.log(float(np.sum(np.exp(values - top))))

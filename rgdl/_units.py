@@ -40,6 +40,8 @@ def pack_units(X: npt.ArrayLike, units: str, name: str) -> Packed:
     flat = np.ascontiguousarray(array.reshape(array.shape[0], -1))
     if flat.dtype.kind == "f" and not np.isin(flat, (low, 1)).all():
         raise ValueError(_wrong_values(array, units, name))
+    if flat.dtype.kind == "u" and flat.max() > 1:
+        raise ValueError(_wrong_values(array, units, name))
     narrow = flat.view(np.int8) if flat.dtype.itemsize == 1 else flat.astype(np.int8)
     if flat.dtype.itemsize > 1 and not np.array_equal(narrow, flat):
         raise ValueError(_wrong_values(array, units, name))

@@ -3,6 +3,7 @@
 import math
 import operator
 import os
+import sys
 from typing import SupportsIndex
 
 __all__ = ["count", "finite", "one_of", "shape_of", "worker_count"]
@@ -16,8 +17,9 @@ def count(value: SupportsIndex, name: str, *, least: int = 1) -> int:
         raise TypeError(f"{name} must be an integer, got {value!r}") from None
     if isinstance(value, bool):
         raise TypeError(f"{name} must be an integer, got {value!r}")
-    if number < least:
-        raise ValueError(f"{name} must be at least {least}, got {number}")
+    if not least <= number <= sys.maxsize:
+        bound = f"at least {least}" if number < least else f"at most {sys.maxsize}"
+        raise ValueError(f"{name} must be {bound}, got {number}")
     return number
 
 
@@ -25,10 +27,14 @@ def finite(
     value: float, name: str, *, least: float = -math.inf, most: float = math.inf
 ) -> float:
     """`value` as a finite float in [least, most]."""
+    if isinstance(value, str | bytes | bool):
+        raise TypeError(f"{name} must be a real number, got {value!r}")
     try:
         number = float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a real number, got {value!r}") from None
+    except OverflowError:
+        raise ValueError(f"{name} must be finite, got a number beyond 1e308") from None
     if not math.isfinite(number):
         raise ValueError(f"{name} must be finite, got {number}")
     if not least <= number <= most:

@@ -39,6 +39,8 @@ class DBN(TransformerMixin, BaseEstimator):
     lattice_shape_ : tuple of int
         Shape of one row of the data.
     n_features_in_ : int
+    key_ : tuple of int
+        The 256-bit key; a prototype with ``rng=key_`` trains to the same bits.
 
     Raises
     ------
@@ -88,14 +90,24 @@ class DBN(TransformerMixin, BaseEstimator):
         >>> [layer.W_.shape for layer in rgdl.DBN((8, 2), rbm=rbm).fit(s).layers_]
         [(16, 8), (8, 2)]
         """
+        if not isinstance(self.layers, tuple | list):
+            raise TypeError(f"layers must be a tuple of integers, got {self.layers!r}")
         sizes = [_validate.count(size, "every entry of layers") for size in self.layers]
         if not sizes:
             raise ValueError("layers must name at least one layer, got ()")
         prototype = RBM(units="binary") if self.rbm is None else self.rbm
         if not isinstance(prototype, RBM):
             raise TypeError(f"rbm must be a rgdl.RBM, got {type(prototype).__name__}")
-        keys = np.random.default_rng(prototype.rng)
-        data = pack_units(X, prototype.units, "X")
+        key = draw_key(prototype.rng)
+        self.key_ = tuple(int(word) for word in key)
+        keys = np.random.default_rng(key.tolist())
+        try:
+            data = pack_units(X, prototype.units, "X")
+        except ValueError as error:
+            raise ValueError(
+                f"{error} (a DBN takes its units from its prototype: "
+                f'DBN(rbm=RBM(units="spin")) or "binary")'
+            ) from None
         self.lattice_shape_ = data.row_shape
         self.n_features_in_ = math.prod(data.row_shape)
         self.layers_: list[RBM] = []
@@ -113,7 +125,7 @@ class DBN(TransformerMixin, BaseEstimator):
                 below = f"hidden units of layer {depth - 1} (dead or saturated)"
                 layer._fit_packed(data, part, below if depth else "features of X")
                 self.layers_.append(layer)
-                key = draw_key(keys)
+                key = draw_key(keys)  # of the sample that the next layer learns
                 if depth + 1 < len(sizes):
                     _, hidden = layer._draw(data.bits, 1, key)
                     data = Packed(hidden, (size,))

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from rgdl import _core, _validate
 from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
+from rgdl._states import log_sum_exp
 from rgdl._units import UNITS, Packed, pack_units, rows_of
 from rgdl.errors import ConvergenceError, DataWarning
 from rgdl.ising import Ising
@@ -222,6 +223,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         """
         _validate.one_of(units, "units", UNITS)
         weights = np.asarray(W)
+        for name, array in (("W", weights), ("b", np.asarray(b)), ("c", np.asarray(c))):
+            if array.dtype.kind not in "biuf":
+                raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
         dtype = np.float32 if weights.dtype == np.float32 else np.float64
         weights = np.array(weights, dtype=dtype, order="C")
         visible, hidden = np.array(b, dtype=dtype), np.array(c, dtype=dtype)
@@ -283,8 +287,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         n = model.n_sites
         sites = np.arange(n).reshape(model.shape)
         K = abs(coupling)
-        # arccosh(e^2K) / 2 without the cancellation at small K
-        weight = 0.5 * math.log1p(math.expm1(2 * K) + math.sqrt(math.expm1(4 * K)))
+        # arccosh(e^2K) / 2 in a form that neither cancels nor overflows
+        weight = K + 0.5 * math.log1p(math.sqrt(-math.expm1(-4 * K)))
         W = np.zeros((n, n * model.ndim))
         for axis in range(model.ndim):
             unit = axis * n + np.arange(n)
@@ -342,6 +346,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def partial_fit(self, X: npt.ArrayLike, y: object = None) -> Self:
         r"""Train for one more epoch on the rows given; start from scratch if needed.
 
+        An epoch that Ctrl-C broke off is finished instead, to the same bits, when the
+        rows are the same.
+
         Parameters
         ----------
         X : array_like, shape (n, features) or (n, \*lattice)
@@ -366,8 +373,16 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         3
         """
         data = pack_units(X, self.units, "X")
-        if not hasattr(self, "_velocity"):
+        if not hasattr(self, "W_"):
             self._start(data)
+        elif not hasattr(self, "_velocity"):  # given weights: only the optimiser is new
+            self._start_optimiser(draw_key(self.rng))
+        self._check_parameters()
+        if self.W_.shape[1] != self.n_hidden or self.W_.dtype != self.dtype:
+            raise ValueError(
+                f"n_hidden and dtype must stay {self.W_.shape[1]} and {self.W_.dtype} "
+                f"while training goes on, got {self.n_hidden} and {self.dtype}"
+            )
         self._check_width(math.prod(data.row_shape))
         with Progress("training", self.progress) as update:
             self._epoch(data.bits, update)
@@ -403,12 +418,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         )
         b = self._marginal_bias(data, n_visible).astype(dtype)
         self._set_parameters(W, b, np.zeros(self.n_hidden, dtype), data.row_shape)
-        self._key = key
-        self.key_ = tuple(int(word) for word in key)
-        self._velocity = (np.zeros_like(W), np.zeros_like(b), np.zeros_like(self.c_))
-        self._step = 0
-        n_chains = self.n_chains if self.method == "pcd" else None
-        self._negative = self._random_bits(key, n_chains or self.batch_size, n_visible)
+        self._start_optimiser(key)
         constant = int((_unit_counts(data, n_visible) % data.bits.shape[0] == 0).sum())
         if constant:
             warnings.warn(
@@ -416,6 +426,18 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 DataWarning,
                 stacklevel=4,
             )
+
+    def _start_optimiser(self, key: Key) -> None:
+        """Velocities at rest, chains at random, no batch done."""
+        self.key_ = tuple(int(word) for word in key)
+        self._velocity = (
+            np.zeros_like(self.W_),
+            np.zeros_like(self.b_),
+            np.zeros_like(self.c_),
+        )
+        self._cursor = np.zeros(4, dtype=np.uint64)
+        n_chains = self.n_chains or self.batch_size if self.method == "pcd" else 0
+        self._negative = self._random_bits(key, n_chains, self.n_features_in_)
 
     def _marginal_bias(self, data: Packed, n_visible: int) -> npt.NDArray[np.float64]:
         if self.visible_bias == "zero" or self.units == "spin":
@@ -459,9 +481,15 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self, bits: npt.NDArray[np.uint64], update: Callable[[float], None]
     ) -> None:
         epoch = len(self.history_["epoch"]) + 1
-        n_rows = bits.shape[0]
-        order = _core.permutation(self._key, _core.PURPOSE_RBM_SHUFFLE, epoch, n_rows)
-        batches, changed, n_negative = _core.rbm_train(
+        n_rows, words = bits.shape
+        key = np.array(self.key_, dtype=np.uint64)
+        order = _core.permutation(key, _core.PURPOSE_RBM_SHUFFLE, epoch, n_rows)
+        batch_size = min(self.batch_size, n_rows)
+        if self.method == "cd" and len(self._negative) != batch_size:
+            self._negative = np.zeros((batch_size, words), dtype=np.uint64)
+        if self._cursor[1] >= n_rows:  # broken off on other, longer data
+            self._cursor[1:] = 0
+        _core.rbm_train(
             self.W_,
             self.b_,
             self.c_,
@@ -470,18 +498,19 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             bits,
             order,
             self._negative,
-            self.batch_size,
+            batch_size,
             self.method == "pcd",
             self.k,
             self.learning_rate,
             self.momentum,
             self.l1,
-            self._key,
-            self._step,
+            key,
+            self._cursor,
             _validate.worker_count(self.workers),
             update,
         )
-        self._step += batches
+        _, _, changed, n_negative = self._cursor.tolist()
+        self._cursor[1:] = 0
         shown = bits[:: max(1, n_rows // _FREE_ENERGY_ROWS)]
         values = {
             "epoch": float(epoch),
@@ -549,7 +578,6 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             )
 
     def _packed(self, X: npt.ArrayLike, name: str, n_units: int) -> Packed:
-        check_is_fitted(self, "W_")
         data = pack_units(X, self.units, name)
         width = math.prod(data.row_shape)
         if name == "X":
@@ -615,12 +643,15 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             and np.isin(array, (self._low, 1)).all()
         ):
             return self._mean(self._packed(array, "X", 0).bits, to_hidden=True)
+        other = (0, 1) if self.units == "spin" else (-1, 1)
+        if array.dtype.kind != "f" or (
+            np.isin(array, other).all() and np.isin(other, array).all()
+        ):
+            pack_units(array, self.units, "X")  # raises, naming the cure
         flat = array.reshape(array.shape[0], -1).astype(self.W_.dtype)
         self._check_width(flat.shape[1])
         if not np.isfinite(flat).all():
             raise ValueError("X must be finite; Input X contains NaN or infinity")
-        if array.dtype.kind != "f":
-            pack_units(array, self.units, "X")  # raises, naming the cure
         if flat.min() < self._low or flat.max() > 1:
             warnings.warn(
                 f"X leaves [{self._low}, 1], the range of units={self.units!r}",
@@ -687,6 +718,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         >>> rbm.sample_hidden([[1, 1, 1, 1]], rng=0)
         array([[1, 1, 1, 1]], dtype=int8)
         """
+        check_is_fitted(self, "W_")
         data = self._packed(v, "v", self.n_features_in_)
         _, hidden = self._draw(data.bits, 1, draw_key(rng))
         return self._unpack(hidden, self.W_.shape[1])
@@ -716,6 +748,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         >>> rbm.sample_visible([[-1, -1, -1, -1]], rng=0)
         array([[-1, -1, -1, -1]], dtype=int8)
         """
+        check_is_fitted(self, "W_")
         data = self._packed(h, "h", self.W_.shape[1])
         visible, _ = self._draw(data.bits, 1, draw_key(rng), from_visible=False)
         return self._unpack(visible).reshape(-1, *self.lattice_shape_)
@@ -746,6 +779,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         >>> rbm.gibbs([[1, 1, 1, 1]], k=2, rng=0).shape
         (1, 4)
         """
+        check_is_fitted(self, "W_")
         data = self._packed(v, "v", self.n_features_in_)
         half_steps = 2 * _validate.count(k, "k")
         visible, _ = self._draw(
@@ -863,6 +897,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         >>> rbm.free_energy([[1, 1]])
         array([-0.69314718])
         """
+        check_is_fitted(self, "W_")
         data = self._packed(v, "v", self.n_features_in_)
         W, b, c = (np.asarray(a, dtype=np.float64) for a in (self.W_, self.b_, self.c_))
         chunks = range(0, data.bits.shape[0], _CHUNK)
@@ -908,14 +943,16 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         states = 1 << W.shape[0]
         block = min(states, 1 << 18)
         partial = [
-            _log_sum_exp(
+            log_sum_exp(
                 -_core.rbm_free_energies(
                     W, b, c, self.units == "spin", start, start + block, workers
                 )
             )
             for start in range(0, states, block)
         ]
-        value = _log_sum_exp(np.array(partial))
+        value = log_sum_exp(np.array(partial))
+        if not math.isfinite(value):
+            raise ValueError("log Z is not finite: W, b or c are too large")
         return LogZ(value, 0.0, value, value, True, "exact")
 
 
@@ -940,12 +977,6 @@ def _free_energy(
     other = -inputs if units == "spin" else inputs.dtype.type(0)
     soft = np.logaddexp(inputs, other).sum(axis=1)
     return np.asarray(-(rows @ b) - soft)
-
-
-def _log_sum_exp(values: npt.NDArray[np.float64]) -> float:
-    """Ln sum exp; numpy adds pairwise."""
-    top = float(values.max())
-    return top + math.log(float(np.exp(values - top).sum()))
 
 
 def _unit_counts(data: Packed, n_visible: int) -> npt.NDArray[np.int64]:

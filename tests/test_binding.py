@@ -27,8 +27,8 @@ def train_arguments(**change):
         "hidden_velocity": C.copy(), "data": BITS,
         "order": np.arange(2, dtype=np.uint32), "negative": BITS.copy(),
         "batch_size": 2, "persistent": False, "k": 1, "learning_rate": 0.1,
-        "momentum": 0.0, "l1": 0.0, "key": KEY, "step": 0, "workers": 1,
-        "progress": None,
+        "momentum": 0.0, "l1": 0.0, "key": KEY, "cursor": np.zeros(4, np.uint64),
+        "workers": 1, "progress": None,
     }  # fmt: skip
     return {**arguments, **change}
 
@@ -92,8 +92,31 @@ def sample_arguments(**change):
             ValueError,
             "below 2, got 2",
         ),
-        ("rbm_train", {"negative": BITS[:1].copy()}, ValueError, "batch_size rows"),
+        ("rbm_train", {"negative": BITS[:1].copy()}, ValueError, "at least 2 rows"),
+        ("rbm_train", {"cursor": KEY[:3].copy()}, ValueError, "cursor 4 words"),
+        (
+            "rbm_train",
+            {"cursor": np.array([0, 9, 0, 0], np.uint64)},
+            ValueError,
+            "RG_ERR_ARGUMENT",
+        ),
         ("rbm_train", {"k": 0}, ValueError, "at least 1"),
+        ("ising_sample", {"K": float("nan")}, ValueError, "RG_ERR_ARGUMENT"),
+        ("ising_sample", {"start": 7}, ValueError, "RG_ERR_ARGUMENT"),
+        (
+            "ising_sample",
+            {"shape": (16, 16), "sweeps": 2**62},
+            ValueError,
+            "RG_ERR_OVERFLOW",
+        ),
+        ("ising_sample", {"n": 10**30}, ValueError, "cannot fit"),
+        (
+            "logarithm",
+            {"x": np.array([0.0])},
+            ValueError,
+            "positive, normal and finite",
+        ),
+        ("logarithm", {"x": np.array([np.nan])}, ValueError, "positive, normal"),
         ("rbm_train", {"k": 4000}, ValueError, "RG_ERR_ARGUMENT"),
     ],
 )
@@ -103,6 +126,7 @@ def test_bad_arguments(function, arguments, error, match):
         "biased_planes": {"key": KEY, "purpose": 1, "index": 0, "n": 1, "p": 0.5},
         "permutation": {"key": KEY, "purpose": 1, "index": 0, "n": 1},
         "pack": {"values": np.zeros((1, 1), np.int8), "low": 0},
+        "logarithm": {"x": np.ones(1)},
         "unpack": {"bits": BITS, "n": 3, "low": 0},
         "ising_sample": sample_arguments(),
         "rbm_train": train_arguments(),
@@ -126,6 +150,11 @@ def test_byte_swapped_and_misaligned_arrays_are_refused():
     raw = np.zeros(4 * 8 + 1, dtype=np.uint8)[1:].view(np.uint64)
     with pytest.raises(ValueError, match="aligned"):
         _core.stream_planes(raw, 1, 0, 1)
+
+
+def test_equivalent_integer_types_are_the_same_dtype():
+    bits = np.array([[13]], dtype=np.ulonglong)
+    assert np.array_equal(_core.unpack(bits, 4, 0), [[1, 0, 1, 1]])
 
 
 def test_signatures_and_docstrings():
@@ -217,8 +246,56 @@ def test_ctrl_c_during_training_leaves_whole_batches():
     assert np.isfinite(rbm.W_).all()
     assert np.abs(rbm.W_).max() > 0
     assert rbm.transform(s[:3]).shape == (3, 200)
-    again = rgdl.RBM(200, n_epochs=1, rng=0, progress=False)
-    assert again.fit(s) is again
+
+
+def test_a_broken_off_epoch_is_finished_to_the_same_bits():
+    s = rgdl.sample(rgdl.Ising((8, 8), K=0.44), 1050, rng=0)
+    for method in ("pcd", "cd"):
+        settings = {"method": method, "momentum": 0.5, "k": 2, "rng": 3}
+        whole = rgdl.RBM(30, n_epochs=3, **settings).fit(s)
+        rbm = rgdl.RBM(30, n_epochs=1, **settings).fit(s)
+
+        def stop(fraction):
+            if fraction > 0.4:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            rbm.set_params(progress=stop).partial_fit(s)
+        assert 0 < rbm._cursor[1] < len(s)
+        rbm.set_params(progress=False).partial_fit(s).partial_fit(s)
+        assert len(rbm.history_["epoch"]) == 3
+        assert np.array_equal(rbm.W_, whole.W_)
+        assert np.array_equal(rbm._negative, whole._negative)
+        assert rbm.history_["reconstruction_error"][1:] == pytest.approx(
+            whole.history_["reconstruction_error"][1:], nan_ok=True, rel=0
+        )
+
+
+def test_ctrl_c_inside_a_long_batch():
+    s = rgdl.sample(rgdl.Ising((16, 16), K=0.3), 200, rng=0)
+    rbm = rgdl.RBM(200, k=2000, n_epochs=10, rng=0, progress=False)
+    assert interrupt_after(0.3, lambda: rbm.fit(s)) < 0.1
+    assert not rbm._velocity[0].any()  # no batch is whole yet
+
+
+def test_workers_are_limited_by_the_work():
+    rbm = rgdl.RBM.from_ising(rgdl.Ising((4, 4), K=0.4))
+    rbm.set_params(workers=100_000)
+    assert rbm.transform(np.ones((1, 4, 4))).shape == (1, 32)
+    assert rbm.sample(2, steps=2, rng=0).shape == (2, 4, 4)
+    spins = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 50, rng=0)
+    rbm = rgdl.RBM(4, n_epochs=1, batch_size=10**8, method="cd", rng=0, workers=10**5)
+    assert rbm.fit(spins)._negative.shape == (50, 1)
+
+
+def test_progress_is_the_fraction_done():
+    rbm = rgdl.RBM.from_ising(rgdl.Ising((4, 4), K=0.4))
+    for n_rows, workers in [(100, 8), (600, 4), (512, 1), (1100, 2)]:
+        seen = []
+        rbm.set_params(workers=workers, progress=seen.append)
+        rbm.gibbs(np.ones((n_rows, 4, 4)), k=3, rng=0)
+        assert seen == sorted(seen)
+        assert seen[-1] == 1.0
 
 
 def test_an_error_in_the_progress_callable_is_raised():

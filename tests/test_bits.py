@@ -39,6 +39,11 @@ def test_spin_round_trip_of_strided_and_swapped_input(x):
         (lambda: rgdl.pack([[0, 1]]), ValueError, 'use units="binary"'),
         (lambda: rgdl.pack([[-1, 1]], units="binary"), ValueError, 'use units="spin"'),
         (lambda: rgdl.pack([[2, 1]]), ValueError, "s must hold -1 and"),
+        (
+            lambda: rgdl.pack(np.array([[255, 1]], np.uint8)),
+            ValueError,
+            "got 1, 255",
+        ),
         (lambda: rgdl.pack([1, -1]), ValueError, "s must have shape"),
         (lambda: rgdl.pack([[1]], units="up"), ValueError, "units must be one of"),
         (lambda: rgdl.unpack([[1]], 3), TypeError, "bits must have dtype uint64"),

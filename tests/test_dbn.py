@@ -50,6 +50,13 @@ def test_same_key_same_bits(units):
     assert len({layer.key_ for layer in one.layers_}) == 3
 
 
+def test_recorded_key_repeats_the_stack():
+    one, _ = fitted(rng=None)
+    again, _ = fitted(rng=one.key_)
+    for a, b in zip(one.layers_, again.layers_, strict=True):
+        assert np.array_equal(a.W_, b.W_)
+
+
 def test_first_layer_is_the_machine_it_would_be_alone():
     dbn, X = fitted()
     alone = RBM(20, units="spin", method="cd", n_epochs=3, rng=dbn.layers_[0].rng).fit(
@@ -79,6 +86,8 @@ def test_reconstruction_beats_an_untrained_stack():
     [
         ({"layers": ()}, ValueError, "layers must name at least one layer"),
         ({"layers": (4, 0)}, ValueError, "every entry of layers must be at least 1"),
+        ({"layers": 5}, TypeError, "layers must be a tuple of integers, got 5"),
+        ({"rbm": RBM(units="spin")}, ValueError, "takes its units from its prototype"),
         ({"rbm": "rbm"}, TypeError, "rbm must be a rgdl.RBM, got str"),
     ],
 )

@@ -196,10 +196,12 @@ def test_rbm_train(simd, n_visible, n_hidden, n_chains, spin, dtype):
     chains = states(n_chains or batch_size, n_visible, spin, dtype, 9)
     negative = pack(chains, spin)
     settings_ = (k, 0.1, 0.5, 0.01)
-    done, changed, filled = _core.rbm_train(
+    cursor = np.array([40, 0, 0, 0], dtype=np.uint64)
+    _core.rbm_train(
         *parameters, spin, *velocities, pack(data, spin), order, negative,
-        batch_size, n_chains is not None, *settings_, KEY, 40, 1, None,
+        batch_size, n_chains is not None, *settings_, KEY, cursor, 1, None,
     )  # fmt: skip
+    step_after, row, changed, filled = cursor.tolist()
     particles = chains if n_chains else None
     expected_changed = 0
     for step, first in enumerate(range(0, n_rows, batch_size)):
@@ -211,7 +213,8 @@ def test_rbm_train(simd, n_visible, n_hidden, n_chains, spin, dtype):
             particles = last
         else:
             expected_changed += int((last != rows).sum())
-    assert done == 3
+    assert step_after == 43
+    assert row == n_rows
     assert filled == len(last)
     assert changed == (0 if n_chains else expected_changed)
     assert np.array_equal(unpack(negative[:filled], n_visible, spin, dtype), last)

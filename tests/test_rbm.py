@@ -276,6 +276,46 @@ def test_prefixes_do_not_depend_on_the_number_of_rows():
     assert np.array_equal(whole[:600], part)
 
 
+def test_two_valued_data_of_the_other_units_are_an_error():
+    spin = RBM.from_ising(rgdl.Ising(4, K=1.0))
+    for data in ([[0, 1, 1, 0]], [[0.0, 1.0, 1.0, 0.0]], np.array([[True, False] * 2])):
+        with pytest.raises(ValueError, match='units="binary"'):
+            spin.transform(data)
+    binary = RBM.from_weights(np.ones((4, 2)), np.zeros(4), np.zeros(2), units="binary")
+    with pytest.raises(ValueError, match='units="spin"'):
+        binary.transform([[-1.0, 1.0, 1.0, -1.0]])
+    # one value only, inside the range: a real mean
+    assert not spin.transform(np.zeros((1, 4))).any()
+
+
+def test_given_weights_are_trained_on():
+    model = rgdl.Ising((4, 4), K=0.4)
+    rbm = RBM.from_ising(model).set_params(learning_rate=1e-6, rng=0, progress=False)
+    rbm.partial_fit(rgdl.sample(model, 200, rng=0))
+    assert abs(rbm.W_ - RBM.from_ising(model).W_).max() < 1e-5
+    assert rbm.history_["epoch"] == [1.0]
+
+
+def test_going_on_with_other_parameters_is_refused():
+    rbm = RBM(4, n_epochs=1, rng=0).fit(spins())
+    with pytest.raises(ValueError, match="n_hidden and dtype must stay 4 and float32"):
+        rbm.set_params(dtype="float64").partial_fit(spins())
+    with pytest.raises(ValueError, match="method must be one of"):
+        rbm.set_params(dtype="float32", method="foo").partial_fit(spins())
+
+
+def test_extreme_machines():
+    cold = RBM.from_ising(rgdl.Ising(4, K=200.0))
+    assert np.isclose(cold.W_.max(), 200.0 + 0.5 * math.log(2.0))
+    with pytest.raises(ValueError, match="log Z is not finite"):
+        RBM.from_weights([[1e308]], [0], [0]).log_partition()
+    with pytest.raises(TypeError, match="W must hold real numbers"):
+        RBM.from_weights([[1j]], [0], [0])
+    for call in ("free_energy", "sample_hidden", "gibbs"):
+        with pytest.raises(NotFittedError):
+            getattr(RBM(3), call)([[1, 1]])
+
+
 def test_divergence_is_an_error():
     s = spins()
     with pytest.raises(rgdl.ConvergenceError, match="lower"):

@@ -249,9 +249,9 @@ RULES = {
     ),
     "training": (
         lambda **new: _verdicts.judge_training(
-            {"no weights": START, "trained RBM": END | new}
+            {"no weights": START, "trained RBM": END | new}, converged=True
         ),
-        [{"kl": 3.0}, {"trace_rms": 2.0}],
+        [{"kl": 3.0}, {"trace_rms": 2.0}, {"kl": 0.0}],
     ),
     "decimation": (
         lambda **new: _verdicts.judge_decimation(FLOW | new),

@@ -130,6 +130,40 @@ def test_magnetization_below_tc():
     assert abs(z_of(abs(m), 1.01 * exact)) > 4  # broken twin: 1 % off
 
 
+def exact_mean_square_magnetization(width, length, K):
+    """<m^2> of a torus by its full transfer matrix (2^width states)."""
+    states = np.array(
+        [[1 if i >> j & 1 else -1 for j in range(width)] for i in range(1 << width)]
+    )
+    half_row = np.exp(K * (states * np.roll(states, 1, axis=1)).sum(axis=1) / 2)
+    T = half_row[:, None] * np.exp(K * states @ states.T) * half_row
+    values, vectors = np.linalg.eigh(T)
+    ratios = values / values.max()
+    M = vectors.T @ (states.sum(axis=1)[:, None] * vectors)
+    pairs = sum(
+        (np.outer(ratios**r, ratios ** (length - r)) * M**2).sum()
+        for r in range(length)
+    )
+    return pairs / (ratios**length).sum() / (length * width**2)
+
+
+@pytest.mark.stat
+@pytest.mark.parametrize(
+    ("shape", "K"), [((4, 100), 0.5), ((2, 100), 0.6), ((8, 32), 0.5), ((4, 40), 0.8)]
+)
+def test_elongated_lattices_below_tc(shape, K):
+    """Domain walls cross the short axis: an ordered start alone is wrong here.
+
+    Power: 8192 rows see 4 to 6 % of <m^2> and 1 % at 4x40, where walls are rare.
+    """
+    model = rgdl.Ising(shape, K=K)
+    m = model.magnetization(rgdl.sample(model, 8192, rng=7, workers=2))
+    exact = exact_mean_square_magnetization(*shape, K)
+    assert abs(z_of(m**2, exact)) < 4
+    if shape[1] > 60:  # broken twin: walls forgotten, m^2 of one ordered phase
+        assert abs(z_of(m**2, (1 - math.sinh(2 * K) ** -4) ** 0.25)) > 4
+
+
 def test_same_bits_for_every_variant_worker_count_and_prefix(simd):
     model = rgdl.Ising((10, 7), K=0.4, h=0.05)
     golden = rgdl.sample(model, 1500, rng=5, workers=1)
@@ -152,6 +186,13 @@ def test_generator_is_advanced_and_key_is_recorded():
     assert not np.array_equal(rgdl.sample(model, 8), unkeyed)
 
 
+def test_frozen_and_infinite_temperature():
+    cold = rgdl.sample(rgdl.Ising((4, 4), T=0.001), 64, rng=0)
+    assert set(abs(cold.mean(axis=(1, 2)))) == {1.0}
+    hot = rgdl.sample(rgdl.Ising((4, 4), K=0.0), 4096, rng=0)
+    assert abs(hot.mean()) < 5 / math.sqrt(hot.size)
+
+
 def test_starts_and_warnings():
     _, info = rgdl.sample(rgdl.Ising((8, 8), K=0.5), 4, rng=0, return_info=True)
     assert info.start == "ordered"
@@ -159,6 +200,8 @@ def test_starts_and_warnings():
     assert info.start == "staggered"
     with pytest.warns(rgdl.EquilibrationWarning, match="frustrated"):
         rgdl.sample(rgdl.Ising((5, 5), K=-0.6), 4, rng=0)
+    with pytest.warns(rgdl.EquilibrationWarning, match="domain walls cross"):
+        rgdl.sample(rgdl.Ising((2, 2, 12), K=0.3), 4, rng=0)
     with pytest.warns(rgdl.EquilibrationWarning, match="weights of the two phases"):
         rgdl.sample(rgdl.Ising((8, 8), K=0.5, h=0.01), 4, rng=0)
 
@@ -176,6 +219,9 @@ def test_starts_and_warnings():
         ({"progress": "yes"}, ValueError, "progress must be"),
         ({"model": 3}, TypeError, "model must be a rgdl.Ising, got int"),
         ({"n": 2**62}, ValueError, "too big"),
+        ({"n": 10**30}, ValueError, "n must be at most"),
+        ({"rng": "seed"}, TypeError, "rng cannot be used: .*'seed'"),
+        ({"rng": -1}, ValueError, "rng cannot be used"),
         ({"n": 2**45}, MemoryError, "Unable to allocate"),
     ],
 )

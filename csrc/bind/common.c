@@ -5,7 +5,8 @@
 PyObject *rgb_raise(int code)
 {
     if (code == RG_ERR_MEMORY) {
-        return PyErr_NoMemory();
+        PyErr_SetString(PyExc_MemoryError, rg_strerror(code));
+        return NULL;
     }
     if (code == RG_ERR_NONFINITE) {
         PyObject *errors = PyImport_ImportModule("rgdl.errors");
@@ -28,7 +29,7 @@ PyArrayObject *rgb_array(PyObject *object, const char *name, int type, int ndim,
         return NULL;
     }
     PyArrayObject *array = (PyArrayObject *)object;
-    if (PyArray_TYPE(array) != type || !PyArray_ISNOTSWAPPED(array)) {
+    if (!PyArray_EquivTypenums(PyArray_TYPE(array), type) || !PyArray_ISNOTSWAPPED(array)) {
         PyArray_Descr *expected = PyArray_DescrFromType(type);
         PyErr_Format(PyExc_TypeError, "%s must have dtype %S, got %S", name, expected,
                      PyArray_DESCR(array));
@@ -68,7 +69,7 @@ int rgb_convert_key(PyObject *object, void *key)
 
 static int convert_at_least(PyObject *object, Py_ssize_t least, size_t *value)
 {
-    Py_ssize_t number = PyNumber_AsSsize_t(object, PyExc_OverflowError);
+    Py_ssize_t number = PyNumber_AsSsize_t(object, PyExc_ValueError);
     if (number == -1 && PyErr_Occurred()) {
         return 0;
     }
@@ -129,7 +130,7 @@ int rgb_between_slices(PyObject *progress, double fraction)
 double rgb_seconds(void)
 {
     struct timespec now = {0};
-    (void)timespec_get(&now, TIME_UTC);
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 

@@ -1,6 +1,8 @@
 /* py_base.c: build information, random planes, packed bits. */
 #include "rgb_common.h"
 
+#include <float.h>
+
 #include "rg_bits.h"
 #include "rg_dispatch.h"
 #include "rg_draw.h"
@@ -62,27 +64,36 @@ static PyObject *set_simd(PyObject *module, PyObject *args, PyObject *kwargs)
     Py_RETURN_NONE;
 }
 
-PyDoc_STRVAR(stream_planes_doc, "stream_planes($module, /, key, purpose, index, n)\n--\n\n"
-                                "The first n planes of a stream, uint64 (n, 8).");
-
-static PyObject *stream_planes(PyObject *module, PyObject *args, PyObject *kwargs)
+/* Arguments of the functions that draw n things from a fresh stream. */
+static int take_stream(PyObject *args, PyObject *kwargs, const char *format, rg_stream_t *stream,
+                       size_t *n)
 {
     static char *keywords[] = {"key", "purpose", "index", "n", NULL};
     uint64_t key[4];
     unsigned long long purpose = 0;
     unsigned long long index = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, format, keywords, rgb_convert_key, key, &purpose,
+                                     &index, rgb_convert_size, n)) {
+        return -1;
+    }
+    rg_stream_init(stream, key, purpose, index);
+    return 0;
+}
+
+PyDoc_STRVAR(stream_planes_doc, "stream_planes($module, /, key, purpose, index, n)\n--\n\n"
+                                "The first n planes of a stream, uint64 (n, 8).");
+
+static PyObject *stream_planes(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    rg_stream_t stream;
     size_t n = 0;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&KKO&:stream_planes", keywords,
-                                     rgb_convert_key, key, &purpose, &index, rgb_convert_size,
-                                     &n)) {
+    if (take_stream(args, kwargs, "O&KKO&:stream_planes", &stream, &n) < 0) {
         return NULL;
     }
     npy_intp shape[] = {(npy_intp)n, RG_LANES};
     PyObject *planes = PyArray_SimpleNew(2, shape, NPY_UINT64);
     if (planes != NULL) {
-        rg_stream_t stream;
-        rg_stream_init(&stream, key, purpose, index);
         rg_kernels()->stream_planes(&stream, n, PyArray_DATA((PyArrayObject *)planes));
     }
     return planes;
@@ -106,8 +117,10 @@ static PyObject *biased_planes(PyObject *module, PyObject *args, PyObject *kwarg
         return NULL;
     }
     if (!(p >= 0.0 && p <= 1.0)) {
-        return PyErr_Format(PyExc_ValueError, "p must be in [0, 1], got %S",
-                            PyTuple_GetItem(args, 4));
+        PyObject *value = PyFloat_FromDouble(p);
+        PyErr_Format(PyExc_ValueError, "p must be in [0, 1], got %S", value);
+        Py_XDECREF(value);
+        return NULL;
     }
     npy_intp shape[] = {(npy_intp)n, RG_LANES};
     PyObject *planes = PyArray_SimpleNew(2, shape, NPY_UINT64);
@@ -127,21 +140,15 @@ PyDoc_STRVAR(normals_doc, "normals($module, /, key, purpose, index, n)\n--\n\n"
 
 static PyObject *normals(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"key", "purpose", "index", "n", NULL};
-    uint64_t key[4];
-    unsigned long long purpose = 0;
-    unsigned long long index = 0;
+    rg_stream_t stream;
     size_t n = 0;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&KKO&:normals", keywords, rgb_convert_key, key,
-                                     &purpose, &index, rgb_convert_size, &n)) {
+    if (take_stream(args, kwargs, "O&KKO&:normals", &stream, &n) < 0) {
         return NULL;
     }
     npy_intp shape[] = {(npy_intp)n};
     PyObject *out = PyArray_SimpleNew(1, shape, NPY_FLOAT64);
     if (out != NULL) {
-        rg_stream_t stream;
-        rg_stream_init(&stream, key, purpose, index);
         rg_draw_normals(&stream, n, PyArray_DATA((PyArrayObject *)out));
     }
     return out;
@@ -152,14 +159,10 @@ PyDoc_STRVAR(permutation_doc, "permutation($module, /, key, purpose, index, n)\n
 
 static PyObject *permutation(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"key", "purpose", "index", "n", NULL};
-    uint64_t key[4];
-    unsigned long long purpose = 0;
-    unsigned long long index = 0;
+    rg_stream_t stream;
     size_t n = 0;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&KKO&:permutation", keywords, rgb_convert_key,
-                                     key, &purpose, &index, rgb_convert_size, &n)) {
+    if (take_stream(args, kwargs, "O&KKO&:permutation", &stream, &n) < 0) {
         return NULL;
     }
     if (n > UINT32_MAX) {
@@ -168,8 +171,6 @@ static PyObject *permutation(PyObject *module, PyObject *args, PyObject *kwargs)
     npy_intp shape[] = {(npy_intp)n};
     PyObject *out = PyArray_SimpleNew(1, shape, NPY_UINT32);
     if (out != NULL) {
-        rg_stream_t stream;
-        rg_stream_init(&stream, key, purpose, index);
         rg_draw_permutation(&stream, n, PyArray_DATA((PyArrayObject *)out));
     }
     return out;
@@ -256,6 +257,11 @@ static PyObject *logarithm(PyObject *module, PyObject *args, PyObject *kwargs)
         const double *from = PyArray_DATA(x);
         double *to = PyArray_DATA((PyArrayObject *)out);
         for (npy_intp i = 0; i < PyArray_SIZE(x); i++) {
+            if (!(from[i] >= DBL_MIN && from[i] <= DBL_MAX)) {
+                Py_DECREF(out);
+                PyErr_SetString(PyExc_ValueError, "x must be positive, normal and finite");
+                return NULL;
+            }
             to[i] = rg_log(from[i]);
         }
     }

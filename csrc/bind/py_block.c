@@ -47,16 +47,14 @@ static PyObject *run_blocking(const rg_blocking_t *blocking, const uint64_t *key
         const int8_t *fine = data + first * blocking->n_sites;
         int8_t *blocks = out + first * blocking->n_blocks;
         int ret = RG_OK;
-        Py_BEGIN_ALLOW_THREADS if (key == NULL)
-        {
-            rg_decimate(blocking, fine, count, blocks);
-        }
-        else
-        {
-            ret = rg_majority(blocking, key, first, fine, count, blocks);
-        }
-        Py_END_ALLOW_THREADS if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0)
-        {
+        Py_BEGIN_ALLOW_THREADS
+            if (key == NULL) {
+                rg_decimate(blocking, fine, count, blocks);
+            } else {
+                ret = rg_majority(blocking, key, first, fine, count, blocks);
+            }
+        Py_END_ALLOW_THREADS
+        if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0) {
             Py_DECREF(coarse);
             return ret != RG_OK ? rgb_raise(ret) : NULL;
         }

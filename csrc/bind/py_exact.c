@@ -46,10 +46,10 @@ static PyObject *ising_sums(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
     size_t step = SITES_PER_SLICE / n_sites + 1;
     for (size_t done = 0; done < n; done += step) {
         size_t count = n - done < step ? n - done : step;
-        Py_BEGIN_ALLOW_THREADS ret =
-            rg_ising_sums(&torus, data + done * n_sites, count, out + 2 * done);
-        Py_END_ALLOW_THREADS if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0)
-        {
+        Py_BEGIN_ALLOW_THREADS
+            ret = rg_ising_sums(&torus, data + done * n_sites, count, out + 2 * done);
+        Py_END_ALLOW_THREADS
+        if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0) {
             Py_DECREF(sums);
             return ret != RG_OK ? rgb_raise(ret) : NULL;
         }
@@ -80,9 +80,10 @@ static PyObject *walsh_hadamard(PyObject *Py_UNUSED(module), PyObject *args, PyO
     }
     double *data = PyArray_DATA(values);
     for (size_t level = 0; (size_t)1 << level < n; level++) {
-        Py_BEGIN_ALLOW_THREADS rg_walsh_hadamard_level(data, n, level);
-        Py_END_ALLOW_THREADS if (rgb_between_slices(NULL, 0.0) < 0)
-        {
+        Py_BEGIN_ALLOW_THREADS
+            rg_walsh_hadamard_level(data, n, level);
+        Py_END_ALLOW_THREADS
+        if (rgb_between_slices(NULL, 0.0) < 0) {
             return NULL;
         }
     }
@@ -129,10 +130,10 @@ static int free_energies_in_slices(const rg_rbm_side_t *rbm, uint64_t start, uin
         uint64_t border = first - first % RG_ENERGY_BLOCK;
         uint64_t last = stop - border < step ? stop : border + step;
         int ret = RG_OK;
-        Py_BEGIN_ALLOW_THREADS ret =
-            rg_rbm_free_energies(rbm, first, last, workers, energies + (first - start));
-        Py_END_ALLOW_THREADS if (ret != RG_OK)
-        {
+        Py_BEGIN_ALLOW_THREADS
+            ret = rg_rbm_free_energies(rbm, first, last, workers, energies + (first - start));
+        Py_END_ALLOW_THREADS
+        if (ret != RG_OK) {
             rgb_raise(ret);
             return -1;
         }

@@ -15,8 +15,10 @@ static int run_to_end(rg_ising_sample_t *job, PyObject *progress)
     size_t budget = 1;
     while (ret == RG_OK || ret == RG_MORE) {
         double begun = rgb_seconds();
-        Py_BEGIN_ALLOW_THREADS ret = rg_ising_sample_run(job, budget);
-        Py_END_ALLOW_THREADS budget = rgb_next_budget(budget, rgb_seconds() - begun);
+        Py_BEGIN_ALLOW_THREADS
+            ret = rg_ising_sample_run(job, budget);
+        Py_END_ALLOW_THREADS
+        budget = rgb_next_budget(budget, rgb_seconds() - begun);
         if (rgb_between_slices(progress, rg_ising_sample_done(job)) < 0) {
             return -1;
         }
@@ -24,7 +26,12 @@ static int run_to_end(rg_ising_sample_t *job, PyObject *progress)
             return 0;
         }
     }
-    rgb_raise(ret);
+    if (ret == RG_ERR_MEMORY) {
+        PyErr_Format(PyExc_MemoryError, "cannot allocate %zu bytes for 512 replicas of %zu sites",
+                     64 * job->lattice->n_sites * job->workers, job->lattice->n_sites);
+    } else {
+        rgb_raise(ret);
+    }
     return -1;
 }
 
@@ -45,7 +52,10 @@ static PyObject *ising_sample(PyObject *module, PyObject *args, PyObject *kwargs
             &job.p_up, rgb_convert_key, job.key, rgb_convert_count, &job.workers, &progress)) {
         return NULL;
     }
-    int ret = rg_lattice_init(&lattice, &torus);
+    int ret = RG_OK;
+    Py_BEGIN_ALLOW_THREADS
+        ret = rg_lattice_init(&lattice, &torus);
+    Py_END_ALLOW_THREADS
     if (ret != RG_OK) {
         rgb_raise(ret);
         goto out;

@@ -100,14 +100,14 @@ static PyObject *rbm_gibbs(PyObject *module, PyObject *args, PyObject *kwargs)
     job.from_visible = from_visible;
     job.visible = PyArray_DATA(visible);
     job.hidden = PyArray_DATA(hidden);
-    double n_blocks = (double)(job.n_rows / RG_RBM_BLOCK + 1);
     size_t budget = 1;
     for (int ret = RG_MORE; ret == RG_MORE;) {
         double begun = rgb_seconds();
-        Py_BEGIN_ALLOW_THREADS ret = rg_rbm_gibbs_run(&job, budget);
-        Py_END_ALLOW_THREADS budget = rgb_next_budget(budget, rgb_seconds() - begun);
-        double wave = (double)job.step / (double)(job.n_half_steps > 0 ? job.n_half_steps : 1);
-        if (rgb_between_slices(progress, ((double)job.next_block + wave) / n_blocks) < 0) {
+        Py_BEGIN_ALLOW_THREADS
+            ret = rg_rbm_gibbs_run(&job, budget);
+        Py_END_ALLOW_THREADS
+        budget = rgb_next_budget(budget, rgb_seconds() - begun);
+        if (rgb_between_slices(progress, rg_rbm_gibbs_done(&job)) < 0) {
             goto out;
         }
         if (ret < 0) {
@@ -157,17 +157,23 @@ static PyObject *rbm_mean(PyObject *module, PyObject *args, PyObject *kwargs)
     if (mean == NULL) {
         goto out;
     }
-    /* slices of 2^14 rows keep Ctrl-C quick; rows do not depend on each other */
+    /* slices are whole blocks, so that Ctrl-C is quick; rows do not depend on each other */
     size_t words = (size_t)PyArray_DIM(given, 1);
     size_t real = rbm.single ? sizeof(float) : sizeof(double);
-    for (size_t first = 0; first < n_rows; first += 1 << 14) {
-        size_t rows = n_rows - first < 1 << 14 ? n_rows - first : 1 << 14;
+    size_t most_workers = n_rows / RG_RBM_BLOCK + 1;
+    workers = workers < most_workers ? workers : most_workers;
+    size_t budget = 1;
+    size_t rows = 0;
+    for (size_t first = 0; first < n_rows; first += rows) {
+        rows = budget * workers * RG_RBM_BLOCK;
+        rows = rows < n_rows - first ? rows : n_rows - first;
         const uint64_t *from = (const uint64_t *)PyArray_DATA(given) + first * words;
         char *to = (char *)PyArray_DATA((PyArrayObject *)mean) + first * n_out * real;
         int ret = RG_OK;
-        Py_BEGIN_ALLOW_THREADS ret = rg_rbm_mean(&rbm, to_hidden, from, rows, workers, to);
-        Py_END_ALLOW_THREADS if (ret != RG_OK)
-        {
+        Py_BEGIN_ALLOW_THREADS
+            ret = rg_rbm_mean(&rbm, to_hidden, from, rows, workers, to);
+        Py_END_ALLOW_THREADS
+        if (ret != RG_OK) {
             rgb_raise(ret);
         }
         if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0) {
@@ -184,23 +190,33 @@ PyDoc_STRVAR(
     rbm_train_doc,
     "rbm_train($module, /, weights, visible_bias, hidden_bias, spin, weight_velocity,\n"
     "          visible_velocity, hidden_velocity, data, order, negative, batch_size,\n"
-    "          persistent, k, learning_rate, momentum, l1, key, step, workers, progress)\n"
+    "          persistent, k, learning_rate, momentum, l1, key, cursor, workers, progress)\n"
     "--\n\n"
-    "One epoch of contrastive divergence in place. Returns (batches done, units changed by\n"
-    "reconstruction, negative rows filled). On Ctrl-C parameters hold whole batches.");
+    "One epoch of contrastive divergence in place. cursor, uint64 (4,), in and out:\n"
+    "batches done in the training, next entry of order, units changed by\n"
+    "reconstruction, negative rows filled. On Ctrl-C everything holds whole batches and\n"
+    "the same call goes on from there.");
 
-/* Check order against the number of data rows. */
-static int check_order(PyArrayObject *order, size_t n_rows)
+enum { CURSOR_STEP, CURSOR_ROW, CURSOR_DIFFERENT, CURSOR_NEGATIVE, CURSOR_WORDS };
+
+/* Row numbers below n_rows, as a copy that nobody else can change; a new reference. */
+static PyArrayObject *take_order(PyObject *object, size_t n_rows)
 {
+    PyArrayObject *given = rgb_array(object, "order", NPY_UINT32, 1, false);
+    PyArrayObject *order = given ? (PyArrayObject *)PyArray_NewCopy(given, NPY_CORDER) : NULL;
+    if (order == NULL) {
+        return NULL;
+    }
     const uint32_t *row = PyArray_DATA(order);
     for (npy_intp i = 0; i < PyArray_DIM(order, 0); i++) {
         if (row[i] >= n_rows) {
             PyErr_Format(PyExc_ValueError, "order must hold row numbers below %zu, got %u", n_rows,
                          (unsigned)row[i]);
-            return -1;
+            Py_DECREF(order);
+            return NULL;
         }
     }
-    return 0;
+    return order;
 }
 
 /* A second machine of the same shape that carries the velocities through the same packing. */
@@ -233,8 +249,10 @@ static int train_to_end(rg_rbm_train_t *job, PyObject *progress)
     size_t budget = 1;
     while (ret == RG_OK || ret == RG_MORE) {
         double begun = rgb_seconds();
-        Py_BEGIN_ALLOW_THREADS ret = rg_rbm_train_run(job, budget);
-        Py_END_ALLOW_THREADS budget = rgb_next_budget(budget, rgb_seconds() - begun);
+        Py_BEGIN_ALLOW_THREADS
+            ret = rg_rbm_train_run(job, budget);
+        Py_END_ALLOW_THREADS
+        budget = rgb_next_budget(budget, rgb_seconds() - begun);
         double done = job->n_rows > 0 ? (double)job->next_row / (double)job->n_rows : 1.0;
         if (ret >= 0 && rgb_between_slices(progress, done) < 0) {
             return -1;
@@ -247,45 +265,47 @@ static int train_to_end(rg_rbm_train_t *job, PyObject *progress)
     return -1;
 }
 
+static char *train_keywords[] = {"weights",
+                                 "visible_bias",
+                                 "hidden_bias",
+                                 "spin",
+                                 "weight_velocity",
+                                 "visible_velocity",
+                                 "hidden_velocity",
+                                 "data",
+                                 "order",
+                                 "negative",
+                                 "batch_size",
+                                 "persistent",
+                                 "k",
+                                 "learning_rate",
+                                 "momentum",
+                                 "l1",
+                                 "key",
+                                 "cursor",
+                                 "workers",
+                                 "progress",
+                                 NULL};
+
 static PyObject *rbm_train(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"weights",
-                               "visible_bias",
-                               "hidden_bias",
-                               "spin",
-                               "weight_velocity",
-                               "visible_velocity",
-                               "hidden_velocity",
-                               "data",
-                               "order",
-                               "negative",
-                               "batch_size",
-                               "persistent",
-                               "k",
-                               "learning_rate",
-                               "momentum",
-                               "l1",
-                               "key",
-                               "step",
-                               "workers",
-                               "progress",
-                               NULL};
     PyObject *w = NULL, *b = NULL, *c = NULL, *vw = NULL, *vb = NULL, *vc = NULL;
     PyObject *data_object = NULL, *order_object = NULL, *negative_object = NULL;
     PyObject *progress = NULL, *result = NULL;
     int spin = 0;
     int persistent = 0;
-    unsigned long long step = 0;
+    PyObject *cursor_object = NULL;
+    PyArrayObject *order = NULL;
     rg_rbm_t rbm = {0};
     rg_rbm_t velocity = {0};
     rg_rbm_train_t job = {.rbm = &rbm};
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOpOOOOOOO&pO&dddO&KO&O:rbm_train", keywords,
-                                     &w, &b, &c, &spin, &vw, &vb, &vc, &data_object, &order_object,
-                                     &negative_object, rgb_convert_count, &job.batch_size,
-                                     &persistent, rgb_convert_count, &job.k, &job.learning_rate,
-                                     &job.momentum, &job.l1, rgb_convert_key, job.key, &step,
-                                     rgb_convert_count, &job.workers, &progress)) {
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "OOOpOOOOOOO&pO&dddO&OO&O:rbm_train", train_keywords, &w, &b, &c, &spin,
+            &vw, &vb, &vc, &data_object, &order_object, &negative_object, rgb_convert_count,
+            &job.batch_size, &persistent, rgb_convert_count, &job.k, &job.learning_rate,
+            &job.momentum, &job.l1, rgb_convert_key, job.key, &cursor_object, rgb_convert_count,
+            &job.workers, &progress)) {
         return NULL;
     }
     if (take_rbm(w, b, c, spin, true, &rbm) < 0 || take_velocity(vw, vb, vc, &rbm, &velocity) < 0) {
@@ -294,33 +314,51 @@ static PyObject *rbm_train(PyObject *module, PyObject *args, PyObject *kwargs)
     PyArrayObject *data = take_bits(data_object, "data", rbm.n_visible, false);
     PyArrayObject *negative =
         data ? take_bits(negative_object, "negative", rbm.n_visible, true) : NULL;
-    PyArrayObject *order = negative ? rgb_array(order_object, "order", NPY_UINT32, 1, false) : NULL;
-    if (order == NULL || check_order(order, (size_t)PyArray_DIM(data, 0)) < 0) {
+    PyArrayObject *cursor =
+        negative ? rgb_array(cursor_object, "cursor", NPY_UINT64, 1, true) : NULL;
+    if (cursor == NULL) {
         goto out;
+    }
+    order = take_order(order_object, (size_t)PyArray_DIM(data, 0));
+    if (order == NULL) {
+        goto out;
+    }
+    job.n_rows = (size_t)PyArray_DIM(order, 0);
+    if (job.batch_size > job.n_rows) {
+        job.batch_size = job.n_rows > 0 ? job.n_rows : 1;
     }
     job.n_chains = (size_t)PyArray_DIM(negative, 0);
-    if (!persistent && job.n_chains < job.batch_size) {
-        PyErr_SetString(PyExc_ValueError, "negative must have batch_size rows");
+    if ((!persistent && job.n_chains < job.batch_size) || PyArray_DIM(cursor, 0) != CURSOR_WORDS) {
+        PyErr_Format(PyExc_ValueError,
+                     "negative must have at least %zu rows and cursor 4 words, got %zd and %zd",
+                     job.batch_size, (Py_ssize_t)job.n_chains, (Py_ssize_t)PyArray_DIM(cursor, 0));
         goto out;
     }
+    uint64_t *at = PyArray_DATA(cursor);
+    job.step = at[CURSOR_STEP];
+    job.next_row = (size_t)at[CURSOR_ROW];
+    job.n_different = at[CURSOR_DIFFERENT];
+    job.n_negative = (size_t)at[CURSOR_NEGATIVE];
     job.weight_velocity = velocity.weights;
     job.visible_velocity = velocity.visible_bias;
     job.hidden_velocity = velocity.hidden_bias;
     job.data = PyArray_DATA(data);
     job.order = PyArray_DATA(order);
-    job.n_rows = (size_t)PyArray_DIM(order, 0);
     job.negative = PyArray_DATA(negative);
     job.persistent = persistent;
-    job.step = step;
     int failed = train_to_end(&job, progress);
     rg_rbm_train_free(&job);
     give_back(&rbm, w, b, c);
     give_back(&velocity, vw, vb, vc);
+    at[CURSOR_STEP] = job.step;
+    at[CURSOR_ROW] = job.next_row;
+    at[CURSOR_DIFFERENT] = job.n_different;
+    at[CURSOR_NEGATIVE] = job.n_negative;
     if (failed == 0) {
-        result = Py_BuildValue("KKn", (unsigned long long)job.step - step,
-                               (unsigned long long)job.n_different, (Py_ssize_t)job.n_negative);
+        result = Py_NewRef(Py_None);
     }
 out:
+    Py_XDECREF((PyObject *)order);
     rg_rbm_free(&rbm);
     rg_rbm_free(&velocity);
     return result;

@@ -71,10 +71,11 @@ static PyObject *terms_sums(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
     for (size_t done = 0; done < n; done += step) {
         size_t count = n - done < step ? n - done : step;
         int ret = RG_OK;
-        Py_BEGIN_ALLOW_THREADS ret =
-            rg_terms_sums(&terms, data + done * terms.n_sites, count, out + RG_TERM_SUMS * done);
-        Py_END_ALLOW_THREADS if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0)
-        {
+        Py_BEGIN_ALLOW_THREADS
+            ret = rg_terms_sums(&terms, data + done * terms.n_sites, count,
+                                out + RG_TERM_SUMS * done);
+        Py_END_ALLOW_THREADS
+        if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0) {
             Py_DECREF(sums);
             return ret != RG_OK ? rgb_raise(ret) : NULL;
         }
@@ -110,8 +111,10 @@ static int walk_to_end(rg_enumeration_t *job, PyObject *progress, double from, d
     size_t budget = 1;
     while (ret == RG_OK || ret == RG_MORE) {
         double begun = rgb_seconds();
-        Py_BEGIN_ALLOW_THREADS ret = rg_enumerate_run(job, budget);
-        Py_END_ALLOW_THREADS budget = rgb_next_budget(budget, rgb_seconds() - begun);
+        Py_BEGIN_ALLOW_THREADS
+            ret = rg_enumerate_run(job, budget);
+        Py_END_ALLOW_THREADS
+        budget = rgb_next_budget(budget, rgb_seconds() - begun);
         double done = (double)job->next_block / (double)rg_enumerate_blocks(job->n_sites);
         if (ret >= 0 && rgb_between_slices(progress, from + share * done) < 0) {
             rg_enumerate_free(job);

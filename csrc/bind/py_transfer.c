@@ -56,11 +56,11 @@ static PyObject *column_weights(PyObject *Py_UNUSED(module), PyObject *args, PyO
     }
     double peak = 0.0;
     int ret = RG_OK;
-    Py_BEGIN_ALLOW_THREADS ret =
-        rg_column_weights(width, PyArray_DATA(bonds), fields, fraction, workers,
-                          PyArray_DATA((PyArrayObject *)weights), &peak);
-    Py_END_ALLOW_THREADS if (ret != RG_OK)
-    {
+    Py_BEGIN_ALLOW_THREADS
+        ret = rg_column_weights(width, PyArray_DATA(bonds), fields, fraction, workers,
+                                PyArray_DATA((PyArrayObject *)weights), &peak);
+    Py_END_ALLOW_THREADS
+    if (ret != RG_OK) {
         Py_DECREF(weights);
         return rgb_raise(ret);
     }
@@ -127,10 +127,10 @@ static PyObject *transfer_apply(PyObject *Py_UNUSED(module), PyObject *args, PyO
     for (size_t done = 0; done < n; done += rows) {
         size_t count = n - done < rows ? n - done : rows;
         int ret = RG_OK;
-        Py_BEGIN_ALLOW_THREADS ret =
-            rg_transfer_apply(&step, count, workers, data + done * n_states);
-        Py_END_ALLOW_THREADS if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0)
-        {
+        Py_BEGIN_ALLOW_THREADS
+            ret = rg_transfer_apply(&step, count, workers, data + done * n_states);
+        Py_END_ALLOW_THREADS
+        if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0) {
             return ret != RG_OK ? rgb_raise(ret) : NULL;
         }
     }
@@ -146,9 +146,10 @@ static int torus_sum_in_slices(const rg_torus_sum_t *torus, size_t workers, doub
         uint64_t stop = n_states - start < budget ? n_states : start + budget;
         double before = rgb_seconds();
         int ret = RG_OK;
-        Py_BEGIN_ALLOW_THREADS ret = rg_torus_sum(torus, start, stop, workers, counts);
-        Py_END_ALLOW_THREADS if (ret != RG_OK)
-        {
+        Py_BEGIN_ALLOW_THREADS
+            ret = rg_torus_sum(torus, start, stop, workers, counts);
+        Py_END_ALLOW_THREADS
+        if (ret != RG_OK) {
             rgb_raise(ret);
             return -1;
         }

@@ -54,7 +54,7 @@ int rgb_convert_torus(PyObject *object, void *torus);
  * fraction done to `progress` (a callable, or None). Returns -1 with an exception set. */
 int rgb_between_slices(PyObject *progress, double fraction);
 
-/* Wall-clock seconds, and the budget that makes the next slice take about 30 ms. */
+/* Seconds of a steady clock, and the budget that makes the next slice take about 30 ms. */
 double rgb_seconds(void);
 size_t rgb_next_budget(size_t budget, double seconds);
 

@@ -60,26 +60,6 @@ void rg_bits_transpose64(uint64_t a[64])
     }
 }
 
-void rg_bits_transpose(const uint64_t *bits, size_t n_rows, size_t n, uint64_t *out)
-{
-    size_t in_words = rg_bits_words(n);
-    size_t out_words = rg_bits_words(n_rows);
-    for (size_t rw = 0; rw < out_words; rw++) {
-        size_t rows = n_rows - 64 * rw < 64 ? n_rows - 64 * rw : 64;
-        for (size_t w = 0; w < in_words; w++) {
-            uint64_t tile[64] = {0};
-            for (size_t r = 0; r < rows; r++) {
-                tile[r] = bits[(64 * rw + r) * in_words + w];
-            }
-            rg_bits_transpose64(tile);
-            size_t m = n - 64 * w < 64 ? n - 64 * w : 64;
-            for (size_t i = 0; i < m; i++) {
-                out[(64 * w + i) * out_words + rw] = tile[i];
-            }
-        }
-    }
-}
-
 void rg_replicas_to_spins(const uint64_t *words, size_t n_sites, size_t n_rows, int8_t *spins)
 {
     for (size_t lane = 0; lane < LANES && 64 * lane < n_rows; lane++) {

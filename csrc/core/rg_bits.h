@@ -23,9 +23,6 @@ void rg_bits_unpack(const uint64_t *bits, size_t n_rows, size_t n, int8_t low, i
 /* Transpose a 64 x 64 bit matrix in place: bit j of a[i] <-> bit i of a[j]. */
 void rg_bits_transpose64(uint64_t a[64]);
 
-/* Transpose row-packed bits: out (n x rg_bits_words(n_rows)), row i of out = unit i over rows. */
-void rg_bits_transpose(const uint64_t *bits, size_t n_rows, size_t n, uint64_t *out);
-
 /* Replica-packed words (n_sites x 8) to the first n_rows <= 512 configurations, -1/+1, each
  * n_sites long. */
 void rg_replicas_to_spins(const uint64_t *words, size_t n_sites, size_t n_rows, int8_t *spins);

@@ -1,5 +1,6 @@
 #include "rg_ising.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "rg_bits.h"
@@ -107,6 +108,7 @@ int rg_lattice_init(rg_lattice_t *self, const rg_torus_t *torus)
         n_colours = shape[axis] % 2 == 1 ? 3 : n_colours;
     }
     self->ndim = ndim;
+    self->n_colours = n_colours;
     self->n_sites = n_sites;
     self->sites = rg_alloc(n_sites, sizeof *self->sites);
     self->neighbours = rg_alloc(n_sites, 2 * ndim * sizeof *self->neighbours);
@@ -141,7 +143,13 @@ int rg_ising_sample_init(rg_ising_sample_t *self)
     self->sweep = 0;
     self->group = 0;
     self->started = false;
-    if (self->workers < 1 || !(self->p_up >= 0.0 && self->p_up <= 1.0)) {
+    size_t n_updates = 0;
+    if (rg_multiply(self->sweeps, self->lattice->n_groups, &n_updates) != RG_OK) {
+        return RG_ERR_OVERFLOW;
+    }
+    if (self->workers < 1 || !(self->p_up >= 0.0 && self->p_up <= 1.0) || !isfinite(self->K) ||
+        !isfinite(self->h) || self->start < RG_START_RANDOM || self->start > RG_START_STAGGERED ||
+        (self->start == RG_START_STAGGERED && self->lattice->n_colours != 2)) {
         return RG_ERR_ARGUMENT;
     }
     if (self->workers > n_blocks(self)) {

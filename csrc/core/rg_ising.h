@@ -32,6 +32,7 @@ typedef struct {
     size_t ndim;
     size_t n_sites;
     size_t n_groups;
+    size_t n_colours;
     uint32_t *sites;      /* n_sites, by colour, then C order */
     uint32_t *neighbours; /* n_sites x 2 ndim, indexed by site */
     size_t *group_start;  /* n_groups + 1, into sites */

@@ -101,6 +101,7 @@ typedef struct {
     void *positive;       /* hidden panels x batch x 16: p0 */
     void *scratch;        /* per worker: see *_scratch_size */
     size_t scratch_bytes; /* of one worker */
+    bool started;         /* the chains are in rows */
 } work_t;
 
 /* Scratch for layer_*: a panel of inputs and a transposed panel of weights. */
@@ -113,6 +114,13 @@ static size_t layer_scratch_bytes(const rg_rbm_t *rbm, size_t n_rows)
 static size_t negative_rows(const rg_rbm_train_t *job, size_t batch)
 {
     return job->persistent ? job->n_chains : batch;
+}
+
+/* Rows of the running batch. */
+static size_t batch_rows(const rg_rbm_train_t *job)
+{
+    size_t left = job->n_rows - job->next_row;
+    return left < job->batch_size ? left : job->batch_size;
 }
 
 #define REAL float
@@ -185,6 +193,9 @@ int rg_rbm_gibbs_run(rg_rbm_gibbs_t *self, size_t max_half_steps)
     if (self->next_block >= n_blocks || self->n_half_steps == 0) {
         return RG_OK;
     }
+    if (self->workers > n_blocks) {
+        self->workers = n_blocks;
+    }
     size_t left = self->n_half_steps - self->step;
     gibbs_slice_t slice = {.job = self,
                            .n_half_steps = left < max_half_steps ? left : max_half_steps,
@@ -201,6 +212,16 @@ int rg_rbm_gibbs_run(rg_rbm_gibbs_t *self, size_t max_half_steps)
         self->next_block += self->workers;
     }
     return self->next_block < n_blocks ? RG_MORE : RG_OK;
+}
+
+double rg_rbm_gibbs_done(const rg_rbm_gibbs_t *self)
+{
+    double n_blocks = (double)((self->n_rows + RG_RBM_BLOCK - 1) / RG_RBM_BLOCK);
+    double wave = n_blocks - (double)self->next_block;
+    wave = wave < (double)self->workers ? wave : (double)self->workers;
+    double half_steps = self->n_half_steps > 0 ? (double)self->n_half_steps : 1.0;
+    double done = (double)self->next_block + wave * (double)self->step / half_steps;
+    return done < n_blocks ? done / n_blocks : 1.0;
 }
 
 typedef struct {
@@ -247,6 +268,8 @@ static void mean_worker(void *context, rg_team_t *team, size_t worker)
 int rg_rbm_mean(const rg_rbm_t *rbm, bool to_hidden, const uint64_t *given, size_t n_rows,
                 size_t workers, void *mean)
 {
+    size_t n_blocks = (n_rows + RG_RBM_BLOCK - 1) / RG_RBM_BLOCK;
+    workers = workers < n_blocks ? workers : n_blocks > 0 ? n_blocks : 1;
     mean_job_t job = {.rbm = rbm,
                       .to_hidden = to_hidden,
                       .given = given,
@@ -267,13 +290,16 @@ int rg_rbm_mean(const rg_rbm_t *rbm, bool to_hidden, const uint64_t *given, size
 int rg_rbm_train_init(rg_rbm_train_t *self)
 {
     const rg_rbm_t *rbm = self->rbm;
-    self->next_row = 0;
-    self->n_different = 0;
-    self->n_negative = 0;
+    self->stage = 0;
     self->workspace = NULL;
     if (self->batch_size < 1 || self->k < 1 || self->k > 2047 || self->workers < 1 ||
-        (self->persistent && self->n_chains < 1)) {
+        (self->persistent && self->n_chains < 1) || self->next_row > self->n_rows ||
+        self->step + self->n_rows >= (uint64_t)1 << 32) {
         return RG_ERR_ARGUMENT;
+    }
+    size_t widest = rbm->n_visible > rbm->n_hidden ? rbm->n_visible : rbm->n_hidden;
+    if (self->workers > n_panels(widest)) {
+        self->workers = n_panels(widest);
     }
     size_t negative = negative_rows(self, self->batch_size);
     size_t inputs = 64 * (rg_bits_words(self->batch_size) + rg_bits_words(negative));
@@ -314,42 +340,69 @@ void rg_rbm_train_free(rg_rbm_train_t *self)
     self->workspace = NULL;
 }
 
+/* After the update: hand the negative rows out and move the cursor. */
+static void finish_batch(rg_rbm_train_t *job)
+{
+    const work_t *work = job->workspace;
+    size_t words = rg_bits_words(job->rbm->n_visible);
+    size_t batch = batch_rows(job);
+    size_t negative = negative_rows(job, batch);
+    const uint64_t *rows = &work->rows[job->batch_size * words];
+    if (!job->persistent) {
+        for (size_t i = 0; i < batch * words; i++) {
+            job->n_different += (uint64_t)__builtin_popcountll(work->rows[i] ^ rows[i]);
+        }
+    }
+    memcpy(job->negative, rows, 8 * words * negative);
+    job->n_negative = negative;
+    job->next_row += batch;
+    job->step++;
+}
+
 typedef struct {
     rg_rbm_train_t *job;
-    size_t n_batches;
+    size_t n_stages;
 } train_slice_t;
 
+/* Every worker keeps the cursor's copy itself: worker 0 moves the shared one behind a barrier. */
 static void train_worker(void *context, rg_team_t *team, size_t worker)
 {
     const train_slice_t *slice = context;
     rg_rbm_train_t *job = slice->job;
-    for (size_t i = 0; i < slice->n_batches; i++) {
+    for (size_t i = 0; i < slice->n_stages; i++) {
         if (job->rbm->single) {
-            train_batch_f32(job, team, worker);
+            train_stage_f32(job, team, worker);
         } else {
-            train_batch_f64(job, team, worker);
+            train_stage_f64(job, team, worker);
         }
+        rg_team_barrier(team);
+        if (worker == 0) {
+            if (job->stage == 2 * job->k) {
+                finish_batch(job);
+            }
+            job->stage = job->stage == 2 * job->k ? 0 : job->stage + 1;
+        }
+        rg_team_barrier(team);
     }
 }
 
-int rg_rbm_train_run(rg_rbm_train_t *self, size_t max_batches)
+int rg_rbm_train_run(rg_rbm_train_t *self, size_t max_stages)
 {
-    size_t left = (self->n_rows - self->next_row + self->batch_size - 1) / self->batch_size;
-    train_slice_t slice = {.job = self, .n_batches = left < max_batches ? left : max_batches};
-    if (slice.n_batches == 0) {
+    size_t batches = (self->n_rows - self->next_row + self->batch_size - 1) / self->batch_size;
+    size_t per_batch = 2 * self->k + 1;
+    if (batches == 0) {
         return RG_OK;
     }
-    const work_t *work = self->workspace;
+    /* the slice may end inside a batch, never behind the last one */
+    size_t left = batches < SIZE_MAX / per_batch ? batches * per_batch - self->stage : SIZE_MAX;
+    train_slice_t slice = {.job = self, .n_stages = left < max_stages ? left : max_stages};
+    work_t *work = self->workspace;
     size_t words = rg_bits_words(self->rbm->n_visible);
-    size_t bytes = 8 * words * self->n_chains;
-    if (self->persistent) { /* chains stay behind the rows of a full batch: see negative_at */
-        memcpy(&work->rows[self->batch_size * words], self->negative, bytes);
+    if (self->persistent && !work->started) {
+        memcpy(&work->rows[self->batch_size * words], self->negative, 8 * words * self->n_chains);
+        work->started = true;
     }
     rg_team_run(self->workers, train_worker, &slice);
-    if (!self->persistent) {
-        bytes = 8 * words * self->n_negative;
-    }
-    memcpy(self->negative, &work->rows[self->batch_size * words], bytes);
     bool finite = self->rbm->single ? all_finite_f32(self->rbm) : all_finite_f64(self->rbm);
     if (!finite) {
         return RG_ERR_NONFINITE;

@@ -22,7 +22,7 @@ typedef struct {
     void *hidden_bias;  /* likewise */
 } rg_rbm_t;
 
-/* Allocate the arrays (zeros). RG_OK, RG_ERR_ARGUMENT (no units, or 2^20 panels and more),
+/* Allocate the arrays (zeros). RG_OK, RG_ERR_ARGUMENT (no units, or above 2^20 panels),
  * RG_ERR_OVERFLOW, RG_ERR_MEMORY; free in every case. */
 int RG_WARN_UNUSED rg_rbm_init(rg_rbm_t *self, size_t n_visible, size_t n_hidden, bool spin,
                                bool single);
@@ -55,6 +55,9 @@ typedef struct {
 /* Do up to max_half_steps for the running wave. RG_OK, RG_MORE, RG_ERR_MEMORY. */
 int RG_WARN_UNUSED rg_rbm_gibbs_run(rg_rbm_gibbs_t *self, size_t max_half_steps);
 
+/* Fraction of all half-steps done. */
+double rg_rbm_gibbs_done(const rg_rbm_gibbs_t *self);
+
 /* Conditional means of one layer given bits of the other: mean is n_rows x n_out, row-major, of
  * the machine's type. to_hidden: n_out = n_hidden, given = visible bits. RG_OK, RG_ERR_MEMORY. */
 int RG_WARN_UNUSED rg_rbm_mean(const rg_rbm_t *rbm, bool to_hidden, const uint64_t *given,
@@ -84,20 +87,25 @@ typedef struct {
     double momentum;
     double l1;
     uint64_t key[4];
-    uint64_t step; /* batches done so far in the whole training; advanced */
     size_t workers;
-    size_t next_row;      /* cursor into order */
-    uint64_t n_different; /* CD: visible units that v1 changed, summed over the batches done */
+    /* cursor: zeros at the start of an epoch (step: of the training); kept up to whole batches */
+    uint64_t step;        /* batches done so far in the whole training, below 2^32 */
+    size_t next_row;      /* into order */
+    uint64_t n_different; /* CD: visible units that v1 changed, summed over the epoch's batches */
     size_t n_negative;    /* rows of `negative` that are filled */
-    void *workspace;      /* owned */
+    /* owned by the job */
+    size_t stage; /* of the running batch: 0 .. 2k */
+    void *workspace;
 } rg_rbm_train_t;
 
-/* Allocate the workspace; set the cursors to 0. RG_OK, RG_ERR_ARGUMENT, RG_ERR_OVERFLOW,
- * RG_ERR_MEMORY; free in every case. */
+/* Allocate the workspace. RG_OK, RG_ERR_ARGUMENT, RG_ERR_OVERFLOW, RG_ERR_MEMORY; free in every
+ * case. */
 int RG_WARN_UNUSED rg_rbm_train_init(rg_rbm_train_t *self);
 
-/* Train on up to max_batches. RG_OK (epoch done), RG_MORE, RG_ERR_NONFINITE. Whole batches only. */
-int RG_WARN_UNUSED rg_rbm_train_run(rg_rbm_train_t *self, size_t max_batches);
+/* Do up to max_stages stages; a batch has 2k + 1 of them, and parameters, velocities, cursor and
+ * `negative` change only at its end: a job dropped in between goes on with that batch when a new
+ * job starts from them. RG_OK (epoch done), RG_MORE, RG_ERR_NONFINITE. */
+int RG_WARN_UNUSED rg_rbm_train_run(rg_rbm_train_t *self, size_t max_stages);
 void rg_rbm_train_free(rg_rbm_train_t *self);
 
 #endif

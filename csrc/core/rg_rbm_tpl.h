@@ -239,59 +239,39 @@ static void R_(gather_batch)(const rg_rbm_train_t *job, size_t batch)
     }
 }
 
-static void R_(finish_batch)(rg_rbm_train_t *job, size_t batch, size_t negative)
-{
-    const work_t *work = job->workspace;
-    if (!job->persistent) {
-        size_t n = batch * rg_bits_words(job->rbm->n_visible);
-        const uint64_t *reconstructed = R_(negative_at)(job);
-        for (size_t i = 0; i < n; i++) {
-            uint64_t differ = work->rows[i] ^ reconstructed[i];
-            job->n_different += (uint64_t)__builtin_popcountll(differ);
-        }
-    }
-    job->n_negative = negative;
-    job->next_row += batch;
-    job->step++;
-}
-
-static void R_(train_batch)(rg_rbm_train_t *job, rg_team_t *team, size_t worker)
+/* One stage of the running batch: 0 means and first draws, 1 .. 2k-1 Gibbs half-steps of the
+ * negative rows, 2k the update. */
+static void R_(train_stage)(const rg_rbm_train_t *job, rg_team_t *team, size_t worker)
 {
     const work_t *work = job->workspace;
     char *scratch = &((char *)work->scratch)[worker * work->scratch_bytes];
     size_t n_workers = rg_team_size(team);
-    size_t left = job->n_rows - job->next_row;
-    size_t batch = left < job->batch_size ? left : job->batch_size;
+    size_t batch = batch_rows(job);
     size_t negative = negative_rows(job, batch);
-    size_t visible_panels = n_panels(job->rbm->n_visible);
     size_t hidden_panels = n_panels(job->rbm->n_hidden);
-    if (worker == 0) {
-        R_(gather_batch)(job, batch);
-    }
-    rg_team_barrier(team);
-    for (size_t p = worker; p < hidden_panels; p += n_workers) {
-        R_(positive_panel)(job, batch, p, scratch);
-    }
-    rg_team_barrier(team);
-    for (size_t t = 1; t < 2 * job->k; t++) {
-        size_t panels = t % 2 == 0 ? hidden_panels : visible_panels;
-        for (size_t p = worker; p < panels; p += n_workers) {
-            R_(negative_panel)(job, negative, t, p, scratch);
+    if (job->stage == 0) {
+        if (worker == 0) {
+            R_(gather_batch)(job, batch);
         }
         rg_team_barrier(team);
+        for (size_t p = worker; p < hidden_panels; p += n_workers) {
+            R_(positive_panel)(job, batch, p, scratch);
+        }
+    } else if (job->stage < 2 * job->k) {
+        bool to_hidden = job->stage % 2 == 0;
+        size_t panels = to_hidden ? hidden_panels : n_panels(job->rbm->n_visible);
+        for (size_t p = worker; p < panels; p += n_workers) {
+            R_(negative_panel)(job, negative, job->stage, p, scratch);
+        }
+    } else {
+        for (size_t w = worker; w < rg_bits_words(job->rbm->n_visible); w += n_workers) {
+            R_(transpose_word)(job, batch, negative, w);
+        }
+        rg_team_barrier(team);
+        for (size_t p = worker; p < hidden_panels; p += n_workers) {
+            R_(update_panel)(job, batch, negative, p, scratch);
+        }
     }
-    for (size_t w = worker; w < rg_bits_words(job->rbm->n_visible); w += n_workers) {
-        R_(transpose_word)(job, batch, negative, w);
-    }
-    rg_team_barrier(team);
-    for (size_t p = worker; p < hidden_panels; p += n_workers) {
-        R_(update_panel)(job, batch, negative, p, scratch);
-    }
-    rg_team_barrier(team);
-    if (worker == 0) {
-        R_(finish_batch)(job, batch, negative);
-    }
-    rg_team_barrier(team);
 }
 
 static bool R_(all_finite)(const rg_rbm_t *rbm)

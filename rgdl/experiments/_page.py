@@ -419,4 +419,4 @@ def _lay_out_mapping(
     section.verdict(_verdicts.judge_hidden_side(machines["random RBM"]))
     section.verdict(_verdicts.judge_kl_identity(machines))
     section.verdict(_verdicts.judge_delta_f(machines["random RBM"]))
-    section.verdict(_verdicts.judge_training(machines))
+    section.verdict(_verdicts.judge_training(machines, converged=settings.converged))

@@ -21,34 +21,27 @@ INLINE vu64 load_word(const rg_ising_group_t *g, uint32_t site, size_t part)
     return *(const vu64 *)&g->spins[(size_t)site * RG_LANES + part * PART_LANES];
 }
 
-/* Add up 2, 4 or 6 neighbour bits. */
+/* Add the bits of one axis' two neighbours to a count of at most 4. */
+INLINE void add_pair(const rg_ising_group_t *g, const uint32_t *pair, size_t part, count_t *n)
+{
+    vu64 a = load_word(g, pair[0], part);
+    vu64 b = load_word(g, pair[1], part);
+    vu64 sum = a ^ b;
+    vu64 carry0 = n->bit0 & sum;
+    vu64 carry1 = a & b;
+    vu64 old = n->bit1;
+    n->bit0 ^= sum;
+    n->bit1 = old ^ carry1 ^ carry0;
+    n->bit2 ^= (old & carry1) | (old & carry0) | (carry1 & carry0);
+}
+
+/* Number of up neighbours, 0 .. 2 ndim, in binary. */
 INLINE count_t count_up(const rg_ising_group_t *g, uint32_t site, size_t part, size_t ndim)
 {
-    const uint32_t *nb = &g->neighbours[2 * ndim * site];
-    vu64 a = load_word(g, nb[0], part);
-    vu64 b = load_word(g, nb[1], part);
-    count_t n = {a ^ b, a & b, (vu64){0}};
-    if (ndim >= 2) {
-        a = load_word(g, nb[2], part);
-        b = load_word(g, nb[3], part);
-        vu64 sum = a ^ b;
-        vu64 carry0 = n.bit0 & sum;
-        vu64 carry1 = a & b;
-        vu64 old = n.bit1;
-        n.bit0 ^= sum;
-        n.bit1 = old ^ carry1 ^ carry0;
-        n.bit2 = (old & carry1) | (old & carry0) | (carry1 & carry0);
-    }
-    if (ndim >= 3) {
-        a = load_word(g, nb[4], part);
-        b = load_word(g, nb[5], part);
-        vu64 sum = a ^ b;
-        vu64 carry0 = n.bit0 & sum;
-        vu64 carry1 = a & b;
-        vu64 old = n.bit1;
-        n.bit0 ^= sum;
-        n.bit1 = old ^ carry1 ^ carry0;
-        n.bit2 ^= (old & carry1) | (old & carry0) | (carry1 & carry0);
+    const uint32_t *neighbours = &g->neighbours[2 * ndim * site];
+    count_t n = {{0}, {0}, {0}};
+    for (size_t axis = 0; axis < ndim; axis++) {
+        add_pair(g, &neighbours[2 * axis], part, &n);
     }
     return n;
 }
