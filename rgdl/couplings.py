@@ -381,8 +381,12 @@ class Couplings:
 
     def _title(self) -> str:
         lattice = "" if self.shape is None else f" on {'x'.join(map(str, self.shape))}"
+        # two bonds join the same pair there: a reader compares nn with K at his peril
+        doubled = self.shape is not None and 2 in self.shape
+        per_pair = ", per pair (see per_bond)" if doubled else ""
         return (
-            f"Couplings of {self.n_spins} spins{lattice}, constant {self.constant:.10g}"
+            f"Couplings of {self.n_spins} spins{lattice}{per_pair}, "
+            f"constant {self.constant:.10g}"
         )
 
     def __repr__(self) -> str:

@@ -26,6 +26,7 @@ __all__ = ["Ising"]
 CouplingsLike: TypeAlias = Mapping[Any, float] | npt.ArrayLike | Couplings | None
 
 _PICTURE_SITES = 64 * 64
+_PICTURE_UPDATES = 2_000_000  # of 512 replicas each: about half a second
 _NEAREST: dict[CouplingKey, float] = {"nn": 1.0}
 
 
@@ -431,8 +432,11 @@ class Ising:
         table = f"<table><caption>Ising model</caption>{cells}</table>"
         if self.n_sites > _PICTURE_SITES or not self._is_nearest_neighbour:
             return table
-        from rgdl.sampling import sample
+        from rgdl.sampling import _burn_in_sweeps, sample
 
+        coupling, _ = self._plain("")
+        if self.n_sites * _burn_in_sweeps(self._shape, coupling) > _PICTURE_UPDATES:
+            return table
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a picture, not data
             spins = sample(self, 1, rng=0, progress=False)[0]

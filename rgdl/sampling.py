@@ -94,6 +94,11 @@ def _relaxation_sweeps(shape: tuple[int, ...], K: float) -> float:
     return bulk + kink * _wall_sweeps(between_walls, long)
 
 
+def _burn_in_sweeps(shape: tuple[int, ...], K: float) -> int:
+    """Sweeps after which `sample` returns a configuration unless told otherwise."""
+    return 100 + math.ceil(15.0 * _relaxation_sweeps(shape, K))
+
+
 def _wall_sweeps(distance: float, extent: int) -> float:
     """Sweeps in which domain walls find each other by diffusion."""
     return min(2.0 * distance**2, extent**2 / 5.0)
@@ -290,7 +295,7 @@ def sample(
     n = _validate.count(n, "n")
     _validate.one_of(method, "method", _METHODS)
     workers = _validate.worker_count(workers)
-    table = 100 + math.ceil(15.0 * _relaxation_sweeps(model.shape, K))
+    table = _burn_in_sweeps(model.shape, K)
     sweeps = table if burn_in is None else _validate.count(burn_in, "burn_in", least=0)
     start, p_up = _start_of(model.shape, K, h)
     _warn_when_in_doubt(model, sweeps, table, start, p_up)

@@ -220,3 +220,11 @@ def test_table_is_not_modified():
     assert table.tolist() == [0.5, -0.5, -0.5, 0.5]
     with pytest.raises(ValueError, match="lattice shape"):
         rgdl.Couplings.from_table(table).per_bond()
+
+
+def test_title_warns_of_doubled_bonds():
+    def title(*shape):
+        return repr(rgdl.Couplings.from_table(np.zeros(16), shape=shape))
+
+    assert "per pair (see per_bond)" in title(2, 2)
+    assert "per pair" not in title(4)

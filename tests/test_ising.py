@@ -150,3 +150,10 @@ def test_large_lattices_show_a_table_only():
     text = rgdl.Ising((500, 500), K=0.3)._repr_html_()
     assert "500 × 500" in text
     assert "<svg" not in text
+
+
+def test_picture_is_left_out_where_it_would_take_long():
+    assert "<svg" in rgdl.Ising((16, 16), K=0.3)._repr_html_()
+    slow = rgdl.Ising((64, 64), K=0.4406867935097715)._repr_html_()
+    assert "<svg" not in slow
+    assert "64 × 64" in slow

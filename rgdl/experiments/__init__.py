@@ -78,6 +78,8 @@ def reproduce(
     one_of(name, "name", names())
     threads = worker_count(workers)
     folder = None if out is None else Path(out)
+    if isinstance(rng, int) and rng < 0:
+        raise ValueError(f"rng must not be negative, got {rng}")
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
     experiment = importlib.import_module(_MODULES[name])
