@@ -3,6 +3,7 @@
 import itertools
 import math
 import pickle
+import zlib
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from sklearn.pipeline import make_pipeline
 
 import rgdl
 from rgdl.rbm import RBM
+
+
+GOLDEN_CRC = [3492560998, 913674922, 2687003469, 57909260, 3811988822, 2171465844]
 
 
 def all_states(n, units):
@@ -203,6 +207,21 @@ def test_same_key_same_bits_for_any_workers():
             assert np.array_equal(fits[0].W_, other.W_)
             assert fits[0].history_ == other.history_ or method == "pcd"
         assert not np.array_equal(fits[0].W_, RBM(40, n_epochs=2, rng=4).fit(s).W_)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_from_sample_to_trained_weights_the_bits_stay(simd, workers):
+    """Golden replay through sampler, CD, layer draw and PCD: the same everywhere."""
+    s = rgdl.sample(rgdl.Ising((8, 9), K=0.42), 700, rng=1, workers=workers)
+    cd = RBM(
+        40, units="binary", method="cd", n_epochs=2, momentum=0.5, l1=1e-3, rng=2,
+        workers=workers,
+    ).fit((s + 1) // 2)  # fmt: skip
+    h = cd.sample_hidden((s + 1) // 2, rng=3)
+    pcd = RBM(10, units="binary", n_epochs=2, dtype="float64", rng=4, workers=workers)
+    pcd.fit(h)
+    crc = [zlib.crc32(a.tobytes()) for a in (s, cd.W_, cd.b_, h, pcd.W_, pcd.c_)]
+    assert crc == GOLDEN_CRC
 
 
 def test_training_epoch_by_epoch_gives_the_same_bits():
