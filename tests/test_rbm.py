@@ -14,7 +14,6 @@ from sklearn.pipeline import make_pipeline
 import rgdl
 from rgdl.rbm import RBM
 
-
 GOLDEN_CRC = [3492560998, 913674922, 2687003469, 57909260, 3811988822, 2171465844]
 
 
