@@ -373,3 +373,33 @@ def test_thermodynamics_is_a_readable_value():
 def test_critical_coupling_is_self_dual():
     assert math.sinh(2 * exact.K_CRITICAL) == pytest.approx(1, rel=1e-15)
     assert exact.K_CRITICAL == pytest.approx(0.4406867935097715126, rel=1e-15)
+
+
+@pytest.mark.parametrize("K", [1e-300, -1e-300, 1e-120])
+def test_kaufman_at_vanishing_coupling(K):
+    exact = rgdl.exact.kaufman((4, 4), K)
+    assert exact.energy == pytest.approx(-2 * K, rel=1e-15)
+    assert exact.log_z == 16 * math.log(2)
+    # an extent of 2 doubles its bond: <s s'> = tanh 2K there
+    assert rgdl.exact.kaufman((2, 4), K).energy == pytest.approx(-3 * K, rel=1e-15)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: rgdl.exact.kaufman((4, 4), 1e308),
+        lambda: rgdl.exact.chain(4, 0.1, 1e308),
+        lambda: rgdl.exact.chain(5, -1e308, 1.0),
+        lambda: rgdl.exact.onsager(1e308),
+        lambda: rgdl.exact.triangular(1e300),
+        lambda: rgdl.exact.correlations((4, 4), 1e308),
+        lambda: rgdl.exact.central_charge(K=1e300),
+        lambda: rgdl.exact.enumerate_states(rgdl.Ising((3, 3), K=1e308)),
+        lambda: rgdl.exact.boltzmann(rgdl.Ising(4, K=1e308)),
+        lambda: rgdl.exact.planar(rgdl.Ising((4, 4), K=1e308, periodic=False)),
+        lambda: rgdl.exact.transfer_matrix(rgdl.Ising((4, 4), K=1e308)),
+    ],
+)
+def test_senseless_couplings_are_refused(call):
+    with pytest.raises(ValueError, match=r"1e\+06"):
+        call()

@@ -376,3 +376,19 @@ def test_ctrl_c_stops_a_long_sum():
         exact.magnetization_distribution((12, 12), 0.4)
     timer.join()
     assert time.perf_counter() - begin < 2
+
+
+def test_weights_that_would_underflow_are_refused():
+    """Opposing fields this strong lost ln 2 of ln Z without a word."""
+    opposing = np.where(np.arange(4)[:, None] % 2, -1.0, 1.0) * np.ones((4, 4))
+    for K, h in ((60.0, 80 * opposing), (120.0, 150 * opposing), (-300.0, 1000.0)):
+        with pytest.raises(ValueError, match="raise the temperature"):
+            rgdl.exact.transfer_matrix(rgdl.Ising((4, 4), K=K, h=h))
+    # uniform strips fit along their length however cold
+    cold = rgdl.exact.transfer_matrix(rgdl.Ising((4, 4), K=60.0))
+    assert abs(cold.log_z - (32 * 60.0 + math.log(2))) < 1e-9
+    with pytest.raises(ValueError, match="aligned"):
+        rgdl.exact.magnetization_distribution((4, 4), -12.0, 60.0)
+    m, p = rgdl.exact.magnetization_distribution((4, 4), -2.0, 12.0)
+    exact = rgdl.exact.enumerate_states(rgdl.Ising((4, 4), K=-2.0, h=12.0))
+    assert abs((m * p).sum() - exact.magnetization) < 1e-12

@@ -4,6 +4,7 @@ import math
 from typing import SupportsIndex
 
 from rgdl import _validate
+from rgdl.exact import _range
 from rgdl.exact._thermodynamics import Thermodynamics
 
 __all__ = ["chain"]
@@ -45,8 +46,8 @@ def chain(N: SupportsIndex, K: float, h: float = 0.0) -> Thermodynamics:
     (6.5081711173, -0.465649251)
     """
     n_sites = _validate.count(N, "N", least=2)
-    coupling = _validate.finite(K, "K")
-    field = _validate.finite(h, "h")
+    coupling = _range.coupling(K, "K")
+    field = _range.coupling(h, "h")
     log_z, bonds, _ = _chain_derivatives(n_sites, coupling, field, (1.0, 0.0))
     _, spins, _ = _chain_derivatives(n_sites, coupling, field, (0.0, 1.0))
     _, scale, curvature = _chain_derivatives(

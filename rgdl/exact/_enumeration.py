@@ -9,6 +9,7 @@ import numpy.typing as npt
 from rgdl import _core, _validate
 from rgdl._progress import Progress, ProgressLike
 from rgdl._terms import Terms
+from rgdl.exact import _range
 from rgdl.exact._thermodynamics import Thermodynamics
 from rgdl.ising import Ising
 
@@ -144,6 +145,7 @@ def boltzmann(model: Ising, *, workers: int = 1) -> npt.NDArray[np.float64]:
 def _checked(model: Ising, most: int, purpose: str) -> int:
     if not isinstance(model, Ising):
         raise TypeError(f"model must be an rgdl.Ising, got {model!r}")
+    _range.check_model(model)
     if model.n_sites > most:
         raise ValueError(
             f"model must have at most {most} sites to {purpose}, got {model.n_sites}"

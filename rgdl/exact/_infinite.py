@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl import _validate
+from rgdl.exact import _range
 from rgdl.exact._thermodynamics import Thermodynamics
 
 __all__ = ["diagonal_correlation", "honeycomb", "onsager", "triangular"]
@@ -87,7 +88,7 @@ def onsager(K: float) -> Thermodynamics:
     >>> rgdl.exact.onsager(rgdl.exact.K_CRITICAL).specific_heat
     inf
     """
-    coupling = _validate.finite(K, "K")
+    coupling = _range.coupling(K, "K")
     x = abs(coupling)
     if x == 0:
         return _per_site(0.0, math.log(2.0), 0.0, 0.0, magnetization=0.0, length=0.0)
@@ -174,7 +175,7 @@ def triangular(K: float) -> Thermodynamics:
     >>> round(rgdl.exact.triangular(rgdl.exact.critical(2).K_c["triangular"]).energy, 8)
     -2.0
     """
-    coupling = _validate.finite(K, "K")
+    coupling = _range.coupling(K, "K")
     x = abs(coupling)
     mesh, weights = _graded_mesh()
     q = math.exp(-4 * x)
@@ -251,7 +252,7 @@ def honeycomb(K: float) -> Thermodynamics:
     >>> round(rgdl.exact.honeycomb(10.0).energy, 12)
     -1.5
     """
-    coupling = _validate.finite(K, "K")
+    coupling = _range.coupling(K, "K")
     x = abs(coupling)
     mesh, weights = _graded_mesh()
     z = math.exp(-2 * x)
@@ -333,7 +334,7 @@ def diagonal_correlation(K: float, n: SupportsIndex) -> float:
     >>> round(rgdl.exact.diagonal_correlation(K_c, 1) * math.pi / 2, 12)
     1.0
     """
-    x = abs(_validate.finite(K, "K"))
+    x = abs(_range.coupling(K, "K"))
     steps = _validate.count(n, "n", least=0)
     if steps == 0 or x > 20:
         return 1.0

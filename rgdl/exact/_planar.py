@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl.errors import ConvergenceError
+from rgdl.exact import _range
 from rgdl.exact._thermodynamics import Thermodynamics
 from rgdl.ising import Ising
 
@@ -85,6 +86,7 @@ def planar(model: Ising) -> Thermodynamics:
     """
     if not isinstance(model, Ising):
         raise TypeError(f"model must be an rgdl.Ising, got {model!r}")
+    _range.check_model(model)
     down, across = _bonds(model)
     terms = model._terms()
     n_sites = model.n_sites

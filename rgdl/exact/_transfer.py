@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from rgdl import _core, _validate
 from rgdl.errors import ConvergenceError
+from rgdl.exact import _range
 from rgdl.exact._kaufman import K_CRITICAL
 from rgdl.ising import Ising
 
@@ -26,6 +27,7 @@ __all__ = [
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
+_MAX_SPAN = 700.0  # e^-700 is still a normal number
 _MAX_WIDTH = 20
 _MAX_TORUS_WIDTH = 12
 _MAX_TRACE_WIDTH = 10  # of the finite lattice: a trace needs all 2^width vectors
@@ -34,6 +36,26 @@ _MAX_TORUS_SITES = 1000  # weights up to 2^N stay finite
 _MAX_TORUS_WORK = 144**2 << 12  # N^2 2^width: of one first column, 0.1 s
 _DENSE_STATES = 256  # matrices up to this size are diagonalised whole
 _CACHED_STATES = 1 << 24  # diagonal factors kept, of all columns together
+
+
+def _refuse_underflow(bonds: Floats, field: Floats) -> None:
+    """Refuse couplings whose best columns may not fit each other in float64.
+
+    Factors are kept relative to the largest of their column. In a uniform strip
+    without field the largest factors also fit along the strip; otherwise the weights
+    that matter may lie below e^-745 of it and would be lost without a word.
+    """
+    present = [part[part != 0] for part in bonds]
+    if not field.any() and all((part == part[:1]).all() for part in present):
+        return
+    span = 2.0 * float(
+        (np.abs(bonds).sum(axis=(0, 2)) + np.abs(field).sum(axis=1)).max()
+    )
+    if span > _MAX_SPAN:
+        raise ValueError(
+            "the couplings and fields of one column of the model may differ by at most "
+            f"{_MAX_SPAN:g} in the exponent, got {span:.4g}; raise the temperature"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +163,7 @@ def transfer_matrix(model: Ising, *, workers: int = 1) -> Strip:
     """
     if not isinstance(model, Ising):
         raise TypeError(f"model must be an rgdl.Ising, got {model!r}")
+    _range.check_model(model)
     threads = _validate.worker_count(workers)
     columns = _Columns.of_model(model, threads)
     constant = model._terms().constant
@@ -213,6 +236,7 @@ class _Columns:
                 f"{model!r}; exact.enumerate_states takes any couplings"
             )
         field = np.ascontiguousarray(terms.fields.reshape(length, width))
+        _refuse_underflow(bonds, field)
         return cls(bonds[0], bonds[1], field, workers)
 
     @property
@@ -461,7 +485,7 @@ def central_charge(
     CentralCharge(value=0.499996, error=1.4e-05, log_z_per_site=0.9296954)
     """
     threads = _validate.worker_count(workers)
-    coupling = _validate.finite(K, "K")
+    coupling = _range.coupling(K, "K")
     sides = sorted({_validate.count(width, "widths", least=2) for width in widths})
     if len(sides) < 3 or sides[-1] > _MAX_WIDTH:
         raise ValueError(
@@ -538,7 +562,7 @@ def correlations(
             f"the smaller extent of shape must be at most {_MAX_CORRELATED_WIDTH}, "
             f"got {shape!r}"
         )
-    coupling, field = _validate.finite(K, "K"), _validate.finite(h, "h")
+    coupling, field = _range.coupling(K, "K"), _range.coupling(h, "h")
     bonds = np.full((1, width), coupling)
     column = _Columns(bonds, bonds, np.full((1, width), field), 1)
     act, _ = column.operator(0)
@@ -617,8 +641,14 @@ def magnetization_distribution(
         raise ValueError(
             f"shape must have at most {most} sites at width {min(extents)}, got {n}"
         )
-    coupling, field = _validate.finite(K, "K"), _validate.finite(h, "h")
+    coupling, field = _range.coupling(K, "K"), _range.coupling(h, "h")
     threads = _validate.worker_count(workers)
+    if field != 0 and coupling < 0 and -4 * coupling * n > _MAX_SPAN:
+        raise ValueError(
+            "a field on an antiferromagnet needs |K| of at most "
+            f"{_MAX_SPAN / (4 * n):.4g} at {n} sites, got K = {coupling:g}: the "
+            "aligned states underflow"
+        )
     rare = math.exp(-2 * abs(coupling))
     same, other = (1.0, rare) if coupling >= 0 else (rare, 1.0)
     weights = _core.torus_sum(max(extents), min(extents), same, other, 0, threads)
