@@ -392,3 +392,10 @@ def test_weights_that_would_underflow_are_refused():
     m, p = rgdl.exact.magnetization_distribution((4, 4), -2.0, 12.0)
     exact = rgdl.exact.enumerate_states(rgdl.Ising((4, 4), K=-2.0, h=12.0))
     assert abs((m * p).sum() - exact.magnetization) < 1e-12
+
+
+def test_central_charge_refuses_frustrated_widths():
+    with pytest.raises(ValueError, match="widths must be even for K < 0"):
+        rgdl.exact.central_charge((3, 4, 5), K=-0.44)
+    even = rgdl.exact.central_charge((8, 10, 12), K=-rgdl.exact.K_CRITICAL)
+    assert abs(even.value - 0.5) < 1e-3

@@ -57,9 +57,9 @@ def kaufman(shape: tuple[int, int], K: float) -> Thermodynamics:
     :math:`\gamma_0 = 2K + \ln\tanh K`, which is negative above the critical
     temperature. Energy and specific heat are analytic derivatives. The prefactor is
     absorbed mode by mode, so nothing large cancels at high temperature; from 2x2 to
-    64x64 relative errors are below 1e-12 for K in 0.1..1. Deep in the ordered phase energy
-    and specific heat / K^2 keep an absolute error of about 1e-14 (the specific heat
-    itself falls as e^{-8K}).
+    64x64 relative errors are below 1e-12 for K in 0.1..1. Deep in the ordered phase
+    energy and specific heat / K^2 keep an absolute error of about 1e-14 (the
+    specific heat itself falls as e^{-8K}).
 
     Below |K| = 1e-3 the energy keeps an absolute error of 4e-16, so a relative one of
     4e-16 / |K|; |K| is at most 1e6.

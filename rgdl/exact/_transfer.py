@@ -491,6 +491,10 @@ def central_charge(
         raise ValueError(
             f"widths must be three or more, different, up to {_MAX_WIDTH}, got {sides}"
         )
+    if coupling < 0 and any(side % 2 for side in sides):
+        raise ValueError(
+            f"widths must be even for K < 0 (odd ones are frustrated), got {sides}"
+        )
     logs = []
     for side in sides:
         bonds = np.full((1, side), coupling)
