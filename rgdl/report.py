@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Missing", "Report", "Section", "Verdict"]
 
 KINDS = ("identity", "claim")
-OUTCOMES = ("holds", "fails", "reproduced", "not reproduced", "not converged")
+OUTCOMES = ("holds", "fails", "reproduced", "not reproduced", "fast: not converged")
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Verdict:
         if (self.kind == "identity") != (self.outcome in ("holds", "fails")):
             raise ValueError(
                 "an identity holds or fails, a claim is reproduced, not reproduced or "
-                f"not converged; got kind={self.kind!r}, outcome={self.outcome!r}"
+                f"fast: not converged; got kind={self.kind!r}, outcome={self.outcome!r}"
             )
 
 
@@ -500,14 +500,14 @@ def _time_bars(seconds: Mapping[str, float]) -> str:
 
 def _badge(verdict: Verdict) -> str:
     mark = {"good": "●", "bad": "✕", "open": "○"}[_tone(verdict.outcome)]
-    words = _text(f"{verdict.kind}: {verdict.outcome}")
+    words = _text(f"{verdict.kind} – {verdict.outcome}")
     return f'<b class="badge {_tone(verdict.outcome)}">{mark} {words}</b>'
 
 
 def _tone(outcome: str) -> str:
     if outcome in ("holds", "reproduced"):
         return "good"
-    return "open" if outcome == "not converged" else "bad"
+    return "open" if outcome == "fast: not converged" else "bad"
 
 
 def _cell(value: Any) -> str:

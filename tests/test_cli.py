@@ -21,7 +21,7 @@ def fake_reproduce(monkeypatch):
     def reproduce(name, **options):
         calls.append((name, options))
         report = Report(name)
-        report.section("s").verdict(Verdict("c", "claim", "not converged", {}))
+        report.section("s").verdict(Verdict("c", "claim", "fast: not converged", {}))
         report.provenance = {"expected_seconds_of_the_full_run": 600}
         return report
 
@@ -39,7 +39,7 @@ def test_reproduce_prints_verdicts_next_command_and_page(
         ("mehta-schwab", {"fast": True, "out": out, "rng": 7, "workers": 1})
     ]
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "claim     not converged  c"
+    assert lines[0] == "claim     fast: not converged  c"
     assert "about 10 min" in "\n".join(lines)
     command = f" -m rgdl reproduce mehta-schwab --seed 7 --out {out}"
     assert any(line.startswith("  ") and line.endswith(command) for line in lines)
@@ -48,7 +48,7 @@ def test_reproduce_prints_verdicts_next_command_and_page(
 
 def test_full_run_names_no_next_command(fake_reproduce, tmp_path, capsys):
     assert main(["reproduce", "mehta-schwab", "--out", str(tmp_path)]) == 0
-    assert "fast" not in capsys.readouterr().out
+    assert "fast version" not in capsys.readouterr().out
 
 
 def test_reproduce_for_real(tmp_path, capsys, monkeypatch):

@@ -75,7 +75,7 @@ def test_identities_hold_and_nothing_unconverged_is_judged(report):
         if verdict.kind == "identity":
             assert verdict.outcome == "holds", verdict.claim
         elif "field" in verdict.claim or "Reconstruction" in verdict.claim:
-            assert verdict.outcome == "not converged", verdict.claim
+            assert verdict.outcome == "fast: not converged", verdict.claim
 
 
 def test_machines_come_in_order_of_their_error(report):
@@ -309,7 +309,7 @@ def test_unconverged_claims_are_not_judged():
         _verdicts.judge_growth(LAYERS, converged=False),
         _verdicts.judge_reconstruction(RECONSTRUCTION, converged=False),
     ):
-        assert verdict.outcome == "not converged"
+        assert verdict.outcome == "fast: not converged"
 
 
 def test_missing_numbers_carry_their_reason(report):

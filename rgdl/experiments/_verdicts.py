@@ -401,7 +401,7 @@ def judge_training(
 
 def _outcome(good: bool, converged: bool) -> str:
     if not converged:
-        return "not converged"
+        return "fast: not converged"
     return "reproduced" if good else "not reproduced"
 
 
