@@ -364,7 +364,7 @@ typedef struct {
     size_t n_stages;
 } train_slice_t;
 
-/* Every worker keeps the cursor's copy itself: worker 0 moves the shared one behind a barrier. */
+/* All read the shared cursor during a stage; worker 0 alone moves it, between two barriers. */
 static void train_worker(void *context, rg_team_t *team, size_t worker)
 {
     const train_slice_t *slice = context;
