@@ -11,10 +11,24 @@ Real: TypeAlias = npt.NDArray[Any]
 Bits: TypeAlias = npt.NDArray[np.uint64]
 Progress: TypeAlias = Callable[[float], None] | None
 
+PURPOSE_SAMPLE: int
+PURPOSE_START: int
+PURPOSE_TIES: int
+PURPOSE_SIMULATE: int
+PURPOSE_CLUSTER: int
+PURPOSE_PERFECT: int
+PURPOSE_TEMPER: int
+PURPOSE_HISTOGRAM: int
+PURPOSE_PILOT: int
+PURPOSE_COARSEN: int
+PURPOSE_RESAMPLE: int
 PURPOSE_RBM_GIBBS: int
 PURPOSE_RBM_CHAINS: int
 PURPOSE_RBM_WEIGHTS: int
 PURPOSE_RBM_SHUFFLE: int
+PURPOSE_RBM_AIS: int
+PURPOSE_RBM_TEMPER: int
+PURPOSE_RBM_SAMPLE: int
 
 # base
 def build_info() -> dict[str, Any]: ...

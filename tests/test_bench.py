@@ -7,6 +7,7 @@ import pytest
 
 import rgdl
 from rgdl import bench
+from rgdl.bench import _exact, _rbm, _rg, _samplers, _timing
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_table_and_json_hold_the_same(quick):
 
 def test_peers_do_not_see_openblas_settings(monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
-    assert not any(key.startswith("OPENBLAS_") for key in bench._peer_environment())
+    assert not any(key.startswith("OPENBLAS_") for key in _timing.peer_environment())
     assert os.environ["OPENBLAS_CORETYPE"] == "Haswell"
 
 
@@ -82,11 +83,11 @@ def test_groups():
 @pytest.mark.parametrize(
     "timer",
     [
-        lambda: bench._heat_bath(rows=64, short=1, long=5),
-        lambda: bench._epoch(rows=100),
-        lambda: bench._kaufman(calls=1),
-        lambda: bench._energies(rows=10),
-        lambda: bench._majority(rows=10),
+        lambda: _samplers._heat_bath(rows=64, short=1, long=5),
+        lambda: _rbm._epoch(rows=100),
+        lambda: _exact._kaufman(calls=1),
+        lambda: _exact._energies(rows=10),
+        lambda: _rg._majority(rows=10),
     ],
 )
 def test_every_benchmark_runs(timer):

@@ -1,4 +1,4 @@
-"""Every kernel variant against the readable twins in _reference.py, bit for bit."""
+"""Every kernel variant against the readable twins in _reference, bit for bit."""
 
 import math
 

@@ -16,10 +16,24 @@ static int add_purposes(PyObject *module)
         const char *name;
         long value;
     } purposes[] = {
+        {"PURPOSE_SAMPLE", RG_PURPOSE_SAMPLE},
+        {"PURPOSE_START", RG_PURPOSE_START},
+        {"PURPOSE_TIES", RG_PURPOSE_TIES},
+        {"PURPOSE_SIMULATE", RG_PURPOSE_SIMULATE},
+        {"PURPOSE_CLUSTER", RG_PURPOSE_CLUSTER},
+        {"PURPOSE_PERFECT", RG_PURPOSE_PERFECT},
+        {"PURPOSE_TEMPER", RG_PURPOSE_TEMPER},
+        {"PURPOSE_HISTOGRAM", RG_PURPOSE_HISTOGRAM},
+        {"PURPOSE_PILOT", RG_PURPOSE_PILOT},
+        {"PURPOSE_COARSEN", RG_PURPOSE_COARSEN},
+        {"PURPOSE_RESAMPLE", RG_PURPOSE_RESAMPLE},
         {"PURPOSE_RBM_GIBBS", RG_PURPOSE_RBM_GIBBS},
         {"PURPOSE_RBM_CHAINS", RG_PURPOSE_RBM_CHAINS},
         {"PURPOSE_RBM_WEIGHTS", RG_PURPOSE_RBM_WEIGHTS},
         {"PURPOSE_RBM_SHUFFLE", RG_PURPOSE_RBM_SHUFFLE},
+        {"PURPOSE_RBM_AIS", RG_PURPOSE_RBM_AIS},
+        {"PURPOSE_RBM_TEMPER", RG_PURPOSE_RBM_TEMPER},
+        {"PURPOSE_RBM_SAMPLE", RG_PURPOSE_RBM_SAMPLE},
     };
     for (size_t i = 0; i < sizeof purposes / sizeof purposes[0]; i++) {
         if (PyModule_AddIntConstant(module, purposes[i].name, purposes[i].value) < 0) {
@@ -40,9 +54,12 @@ static int core_exec(PyObject *module)
                      getenv("RGDL_SIMD"));
         return -1;
     }
-    PyMethodDef *tables[] = {rgb_base_methods,    rgb_block_methods, rgb_exact_methods,
-                             rgb_ising_methods,   rgb_rbm_methods,   rgb_terms_methods,
-                             rgb_transfer_methods};
+    /* clang-format off: one table to a line */
+    PyMethodDef *tables[] = {
+        rgb_base_methods, rgb_block_methods, rgb_exact_methods,    rgb_ising_methods,
+        rgb_rbm_methods,  rgb_terms_methods, rgb_transfer_methods,
+    };
+    /* clang-format on */
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         if (PyModule_AddFunctions(module, tables[i]) < 0) {
             return -1;

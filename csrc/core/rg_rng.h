@@ -16,11 +16,22 @@ enum {
     RG_PURPOSE_SAMPLE = 1,
     RG_PURPOSE_START = 2,
     RG_PURPOSE_TIES = 3,
+    RG_PURPOSE_SIMULATE = 4,  /* chains of local updates */
+    RG_PURPOSE_CLUSTER = 5,   /* Wolff and Swendsen-Wang */
+    RG_PURPOSE_PERFECT = 6,   /* coupling from the past */
+    RG_PURPOSE_TEMPER = 7,    /* exchange of replicas */
+    RG_PURPOSE_HISTOGRAM = 8, /* Wang-Landau and multicanonical walks */
+    RG_PURPOSE_PILOT = 9,     /* pilots: never those of the work itself */
+    RG_PURPOSE_COARSEN = 10,  /* Kadanoff's blocks and other random coarse-grainings */
+    RG_PURPOSE_RESAMPLE = 11, /* bootstrap and other draws of statistics */
     RG_PURPOSE_RBM_TRAIN = 16,
     RG_PURPOSE_RBM_GIBBS = 17,
     RG_PURPOSE_RBM_CHAINS = 18,
     RG_PURPOSE_RBM_WEIGHTS = 19,
-    RG_PURPOSE_RBM_SHUFFLE = 20
+    RG_PURPOSE_RBM_SHUFFLE = 20,
+    RG_PURPOSE_RBM_AIS = 21,
+    RG_PURPOSE_RBM_TEMPER = 22,
+    RG_PURPOSE_RBM_SAMPLE = 23
 };
 
 typedef struct {

@@ -1,0 +1,226 @@
+"""How fast this machine runs what the package does, per instruction set.
+
+Each benchmark is a function that makes ready and returns what is to be timed; the table
+gives the median over repeats and the spread between the quartiles.
+"""
+
+import os
+import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import rgdl
+from rgdl import _core
+from rgdl._validate import count, one_of
+from rgdl.bench import _exact, _rbm, _rg, _samplers
+from rgdl.bench._timing import Benchmark
+
+__all__ = ["Benchmark", "Results", "Row", "benchmarks", "measure"]
+
+_BENCHMARKS = (
+    *_samplers.BENCHMARKS,
+    *_rbm.BENCHMARKS,
+    *_exact.BENCHMARKS,
+    *_rg.BENCHMARKS,
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Parameters
+    ----------
+    name, group, variant, unit, note : str
+        What was measured, with which instruction set ("peer: ..." for other code).
+    median, low, high : float
+        Median and quartiles over the repeats.
+    repeats : int
+        How often it was measured.
+
+    Examples
+    --------
+    >>> from rgdl.bench import Row
+    >>> Row("sum", "rg", "portable", "us", 2.0, 1.5, 2.5, 7).median
+    2.0
+    """
+
+    name: str
+    group: str
+    variant: str
+    unit: str
+    median: float
+    low: float
+    high: float
+    repeats: int
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What `measure` found; prints as a table.
+
+    Parameters
+    ----------
+    machine : str
+        The processor, with the number of processors this process may use.
+    rows : tuple of Row
+        One per benchmark and variant.
+
+    Examples
+    --------
+    >>> from rgdl.bench import Results, Row
+    >>> row = Row("sum", "rg", "portable", "us", 2.0, 1.5, 2.5, 7)
+    >>> print(Results("a machine", (row,)))
+    a machine
+    group  benchmark  variant   median  quartiles   unit
+    rg     sum        portable       2  1.5 to 2.5  us
+    """
+
+    machine: str
+    rows: tuple[Row, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Give the table in JSON's types.
+
+        Returns
+        -------
+        dict
+            ``machine``, ``config`` (see `rgdl.show_config`) and ``rows``.
+        """
+        return {
+            "machine": self.machine,
+            "config": rgdl.show_config(),
+            "rows": [asdict(row) for row in self.rows],
+        }
+
+    def __str__(self) -> str:
+        head = ("group", "benchmark", "variant", "median", "quartiles", "unit")
+        body = [
+            (
+                row.group,
+                row.name,
+                row.variant,
+                f"{row.median:.4g}",
+                f"{row.low:.3g} to {row.high:.3g}",
+                row.unit,
+            )
+            for row in self.rows
+        ]
+        width = [max(len(line[i]) for line in (head, *body)) for i in range(6)]
+        lines = [self.machine]
+        for line in (head, *body):
+            cells = [
+                cell.rjust(width[i]) if i == 3 else cell.ljust(width[i])
+                for i, cell in enumerate(line)
+            ]
+            lines.append("  ".join(cells).rstrip())
+        notes = {row.name: row.note for row in self.rows if row.note}
+        lines += [f"{name}: {note}" for name, note in notes.items()]
+        return "\n".join(lines)
+
+
+def benchmarks(group: str | None = None) -> tuple[Benchmark, ...]:
+    """List the benchmarks of one group, or all.
+
+    Parameters
+    ----------
+    group : str, optional
+        "samplers", "rbm", "exact" or "rg".
+
+    Returns
+    -------
+    tuple of Benchmark
+
+    Examples
+    --------
+    >>> from rgdl.bench import benchmarks
+    >>> sorted({each.group for each in benchmarks()})
+    ['exact', 'rbm', 'rg', 'samplers']
+    """
+    known = tuple(dict.fromkeys(each.group for each in _BENCHMARKS))
+    if group is not None:
+        one_of(group, "group", known)
+    return tuple(each for each in _BENCHMARKS if group in (None, each.group))
+
+
+def measure(group: str | None = None, *, repeats: int = 7) -> Results:
+    """Measure every benchmark of a group on every instruction set this machine runs.
+
+    Parameters
+    ----------
+    group : str, optional
+        One group; all if None.
+    repeats : int
+        Measurements per line.
+
+    Returns
+    -------
+    Results
+
+    Examples
+    --------
+    >>> from rgdl.bench import measure
+    >>> measure("sampler")
+    Traceback (most recent call last):
+        ...
+    ValueError: group must be one of 'samplers', 'rbm', 'exact', 'rg', got 'sampler'
+    """
+    count(repeats, "repeats")
+    rows = []
+    for each in benchmarks(group):
+        if each.peer:
+            if find_spec("sklearn") is not None:
+                rows.append(_row(each, "peer: scikit-learn", repeats))
+            continue
+        for variant in rgdl.show_config()["simd_available"]:
+            with _simd(variant):
+                rows.append(_row(each, variant, repeats))
+    return Results(_machine(), tuple(rows))
+
+
+def _row(benchmark: Benchmark, variant: str, repeats: int) -> Row:
+    timer = benchmark.make()
+    timer()
+    values = np.array([timer() for _ in range(repeats)])
+    low, median, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
+    return Row(
+        benchmark.name,
+        benchmark.group,
+        variant,
+        benchmark.unit,
+        median,
+        low,
+        high,
+        repeats,
+        benchmark.note,
+    )
+
+
+@contextmanager
+def _simd(name: str) -> Iterator[None]:
+    """Use one instruction set, and go back to the one before."""
+    before = _core.build_info()["simd"]
+    _core.set_simd(name)
+    try:
+        yield
+    finally:
+        _core.set_simd(before)
+
+
+def _machine() -> str:
+    name = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                name = line.partition(":")[2].strip()
+                break
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    return f"{name}, {cores} processors, Python {platform.python_version()}"

@@ -1,0 +1,66 @@
+"""What benchmarks are made of: timers, a peer's environment, common inputs."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+
+Timer: TypeAlias = Callable[[], float]
+
+#: Critical coupling of the square lattice.
+K_CRITICAL = 0.5 * float(np.log1p(np.sqrt(2.0)))
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """One thing to measure.
+
+    Parameters
+    ----------
+    name, group : str
+        What it is and the group it belongs to.
+    unit : str
+        Unit of what `make` returns a timer for.
+    make : callable
+        Makes ready; returns a function that measures once.
+    note : str
+        What profiling found, and what is counted.
+    peer : bool
+        True for another package's code, run in a process of its own.
+
+    Examples
+    --------
+    >>> from rgdl.bench import benchmarks
+    >>> [each.name for each in benchmarks("rg")]
+    ['majority 64x64']
+    """
+
+    name: str
+    group: str
+    unit: str
+    make: Callable[[], Timer]
+    note: str = ""
+    peer: bool = False
+
+
+def timed(work: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def peer_environment() -> dict[str, str]:
+    """Give the environment without settings that choose a peer's BLAS kernel."""
+    return {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith("OPENBLAS_")
+    }
+
+
+def random_spins(rows: int) -> np.ndarray[Any, np.dtype[np.int8]]:
+    bits = np.random.default_rng(0).integers(0, 2, (rows, 64, 64), dtype=np.int8)
+    return np.asarray(2 * bits - 1, dtype=np.int8)

@@ -1,0 +1,124 @@
+"""A coarse-graining as a conditional distribution of coarse given fine variables."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rgdl._rng import RngLike
+from rgdl._states import (
+    Floats,
+    as_spins,
+)
+
+
+class Transform(ABC):
+    """A conditional distribution p(h|v), independent over the coarse variables.
+
+    Subclasses: `Decimation`, `MajorityRule`, `RBMTransform`. Examples are there.
+
+    Attributes
+    ----------
+    b : int or None
+        Length scale factor; None where it has no meaning.
+    """
+
+    b: int | None = None
+
+    @abstractmethod
+    def coarsen(
+        self, s: npt.ArrayLike, *, rng: RngLike = None
+    ) -> npt.NDArray[np.int8] | npt.NDArray[Any]:
+        r"""Draw coarse configurations given fine ones.
+
+        Parameters
+        ----------
+        s : array_like, shape (n, \*lattice)
+        rng : None, int, SeedSequence, BitGenerator or Generator
+            Keys the random stream; the first m rows of n are those of m.
+
+        Returns
+        -------
+        ndarray, shape (n, \*coarse)
+        """
+
+    @abstractmethod
+    def coarse_shape(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Shape of the coarse lattice over one of `shape`; None without a lattice.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Fine lattice.
+
+        Returns
+        -------
+        tuple of int or None
+        """
+
+    @abstractmethod
+    def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:
+        r"""Logarithms of p(h_j up|v) and p(h_j down|v) for every coarse variable.
+
+        Parameters
+        ----------
+        v : array_like, shape (n, \*lattice)
+
+        Returns
+        -------
+        up, down : ndarray of float64, shape (n, n_coarse)
+            In nats; -inf for what cannot happen.
+        """
+
+    def log_prob(self, v: npt.ArrayLike, h: npt.ArrayLike) -> Floats:
+        r"""Ln p(h|v) row by row.
+
+        Parameters
+        ----------
+        v : array_like, shape (n, \*lattice)
+            Fine configurations.
+        h : array_like, shape (n, \*coarse)
+            Coarse configurations.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+            In nats; -inf for a pair that cannot occur, never nan.
+
+        Raises
+        ------
+        ValueError
+            When the rows do not correspond or a value is not allowed.
+        """
+        up, down = self.log_probabilities(v)
+        coarse = np.asarray(h)
+        if coarse.ndim < 1 or coarse.shape[0] != len(up) or coarse.size != up.size:
+            raise ValueError(
+                f"h must hold {len(up)} rows of {up.shape[1]} coarse variables "
+                f"to fit v, got shape {coarse.shape}"
+            )
+        raised = self._is_up(coarse).reshape(up.shape)
+        return np.asarray(np.where(raised, up, down).sum(axis=1))
+
+    def operator(self, v: npt.ArrayLike, h: npt.ArrayLike) -> Floats:
+        r"""Kadanoff's T(v, h) = ln p(h|v), with Tr_h e^T = 1 for every v.
+
+        Parameters
+        ----------
+        v, h : array_like
+            As in `log_prob`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,)
+
+        Raises
+        ------
+        ValueError
+            As `log_prob`.
+        """
+        return self.log_prob(v, h)
+
+    def _is_up(self, h: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+        return as_spins(h, "h") > 0
