@@ -10,6 +10,7 @@
 #include "rg_rng.h"
 #include "rg_ising.h"
 #include "rg_lookup.h"
+#include "rg_operators.h"
 #include "rg_unit.h"
 
 typedef struct {
@@ -20,6 +21,7 @@ typedef struct {
     void (*lookup_f64)(const rg_lookup_t *job, const double *weights, double *out);
     void (*unit_f32)(const rg_unit_t *job, rg_stream_t *stream, const float *input, float *mean);
     void (*unit_f64)(const rg_unit_t *job, rg_stream_t *stream, const double *input, double *mean);
+    void (*operator_sums)(const rg_operators_t *set, int32_t *sums); /* adds; tables filled */
 } rg_kernels_t;
 
 /* Choose the table. name: NULL or "" for the best, else "portable", "avx2" or "avx512".

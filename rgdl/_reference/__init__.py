@@ -3,7 +3,7 @@
 Slow on purpose. Tests compare every kernel with its twin here; notebooks may show them.
 """
 
-from rgdl._reference._block import decimate, majority
+from rgdl._reference._block import decimate, kadanoff, majority, operator_sums
 from rgdl._reference._exact import (
     ising_enumerate,
     ising_sums,
@@ -39,10 +39,12 @@ __all__ = [
     "ising_block",
     "ising_enumerate",
     "ising_sums",
+    "kadanoff",
     "log",
     "lookup_product",
     "majority",
     "normals",
+    "operator_sums",
     "permutation",
     "rbm_batch",
     "rbm_free_energies",

@@ -5,6 +5,7 @@ the majority rule and a layer of a Boltzmann machine are the same kind of object
 """
 
 from rgdl.rg._blocking import Decimation, MajorityRule
+from rgdl.rg._compose import Compose
 from rgdl.rg._cumulant import (
     checkerboard,
     checkerboard_flow,
@@ -13,6 +14,7 @@ from rgdl.rg._cumulant import (
 )
 from rgdl.rg._fixed_point import FixedPoint
 from rgdl.rg._flow import Flow, decimate_chain
+from rgdl.rg._kadanoff import Kadanoff
 from rgdl.rg._layer import RBMTransform
 from rgdl.rg._migdal_kadanoff import migdal_kadanoff, migdal_kadanoff_flow
 from rgdl.rg._transform import Transform
@@ -24,10 +26,12 @@ from rgdl.rg._variational import (
 )
 
 __all__ = [
+    "Compose",
     "Decimation",
     "FixedPoint",
     "Flow",
     "FreeEnergyBound",
+    "Kadanoff",
     "MajorityRule",
     "RBMTransform",
     "Transform",
