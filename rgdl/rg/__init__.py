@@ -16,7 +16,9 @@ from rgdl.rg._fixed_point import FixedPoint
 from rgdl.rg._flow import Flow, decimate_chain
 from rgdl.rg._kadanoff import Kadanoff
 from rgdl.rg._layer import RBMTransform
+from rgdl.rg._mcrg import MCRGResult, mcrg
 from rgdl.rg._migdal_kadanoff import migdal_kadanoff, migdal_kadanoff_flow
+from rgdl.rg._operators import STANDARD_OPERATORS, OperatorSet, operator_sums
 from rgdl.rg._transform import Transform
 from rgdl.rg._variational import (
     FreeEnergyBound,
@@ -26,6 +28,9 @@ from rgdl.rg._variational import (
 )
 
 __all__ = [
+    "STANDARD_OPERATORS",
+    "MCRGResult",
+    "OperatorSet",
     "Compose",
     "Decimation",
     "FixedPoint",
@@ -41,8 +46,10 @@ __all__ = [
     "kadanoff_bound",
     "kadanoff_flow",
     "kadanoff_variational",
+    "mcrg",
     "migdal_kadanoff",
     "migdal_kadanoff_flow",
     "niemeijer_van_leeuwen",
     "niemeijer_van_leeuwen_flow",
+    "operator_sums",
 ]

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl import _core, _validate
-from rgdl._rng import RngLike, draw_key
+from rgdl._rng import Key, RngLike, draw_key
 from rgdl._states import (
     Floats,
     as_spins,
@@ -210,6 +210,12 @@ class MajorityRule(Blocking):
         spins = self._fine(s, "s")
         key = draw_key(rng if self.ties == "random" else 0)
         return _core.majority(spins, self.b, _TIES.index(self.ties), key)
+
+    def _coarsen_rows(
+        self, bits: npt.NDArray[np.uint64], width: int, key: Key
+    ) -> npt.NDArray[np.uint64]:
+        """Coarsen rows of bits (n, rows, words) with b = 2; `coarsen`'s coins."""
+        return _core.majority_rows(bits, width, _TIES.index(self.ties), key)
 
     def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Logarithms of p(h_j up|v) and p(h_j down|v), see `Transform`."""
