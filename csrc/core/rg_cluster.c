@@ -70,14 +70,30 @@ static int init_sw(const rg_cluster_t *job, rg_cluster_slot_t *slot)
     return RG_OK;
 }
 
+static uint8_t last_column(const rg_strips_t *strips, size_t i)
+{
+    return (uint8_t)(63 - __builtin_clzll(rg_strips_valid(strips, i / strips->n_rows)));
+}
+
 static int init_wolff(const rg_cluster_t *job, rg_cluster_slot_t *slot)
 {
     const rg_strips_t *strips = &job->strips;
     rg_wolff_t *wolff = &slot->wolff;
     wolff->words = rg_alloc(strips->n_words, sizeof *wolff->words);
     slot->labels = rg_alloc(strips->n_words, 2 * sizeof *slot->labels);
-    if (wolff->words == NULL || slot->labels == NULL) {
+    wolff->around = rg_alloc(strips->n_words, sizeof *wolff->around);
+    if (wolff->words == NULL || wolff->around == NULL || slot->labels == NULL) {
         return RG_ERR_MEMORY;
+    }
+    for (size_t i = 0; i < strips->n_words; i++) {
+        rg_around_t *around = &wolff->around[i];
+        for (size_t axis = 0; axis < strips->ndim; axis++) {
+            around->after[axis] = (uint32_t)rg_strips_beyond(strips, i, axis, 1);
+            around->before[axis] = (uint32_t)rg_strips_beyond(strips, i, axis, -1);
+        }
+        around->last_column = last_column(strips, i);
+        around->last_column_before = last_column(strips, around->before[0]);
+        around->parity = (uint8_t)rg_strips_parity(strips, i % strips->n_rows);
     }
     wolff->stack = slot->labels;
     wolff->touched = &slot->labels[strips->n_words];
@@ -135,6 +151,7 @@ void rg_cluster_free(rg_cluster_t *self)
         rg_free(self->slots[i].labels);
         rg_free(self->slots[i].sw.flags);
         rg_free(self->slots[i].wolff.words);
+        rg_free(self->slots[i].wolff.around);
     }
     rg_free(self->slots);
     self->slots = NULL;

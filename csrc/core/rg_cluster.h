@@ -40,6 +40,10 @@ void rg_strips_store(const rg_strips_t *self, const uint64_t *strips, uint64_t *
 /* Valid columns of a strip. */
 uint64_t rg_strips_valid(const rg_strips_t *self, size_t strip);
 
+/* Word `step` (+1 or -1) beyond word i along an axis: 0 columns (the next strip), 1 rows, 2
+ * planes. */
+size_t rg_strips_beyond(const rg_strips_t *self, size_t i, size_t axis, int step);
+
 /* Parity of a row's coordinates. */
 size_t rg_strips_parity(const rg_strips_t *self, size_t row);
 
@@ -89,6 +93,15 @@ typedef struct {
     uint64_t unused[2];
 } rg_wolff_word_t;
 
+/* Where a word's neighbours are. */
+typedef struct {
+    uint32_t after[3];
+    uint32_t before[3];
+    uint8_t last_column;        /* of this word */
+    uint8_t last_column_before; /* of before[0] */
+    uint8_t parity;             /* of the row */
+} rg_around_t;
+
 /* Random words handed out one by one. */
 typedef struct {
     uint64_t words[RG_LANES];
@@ -104,6 +117,7 @@ typedef struct {
     bool field_up;
     uint64_t *spins;        /* n_words */
     rg_wolff_word_t *words; /* n_words, clear between clusters */
+    rg_around_t *around;    /* n_words */
     uint32_t *stack;        /* n_words: words with pending bits */
     uint32_t *touched;      /* n_words: words with drawn bonds */
     rg_pool_t seeds;

@@ -40,9 +40,19 @@ size_t rg_strips_parity(const rg_strips_t *self, size_t row)
     return (row / self->plane_rows + row % self->plane_rows) % 2;
 }
 
+size_t rg_strips_beyond(const rg_strips_t *self, size_t i, size_t axis, int step)
+{
+    const size_t unit[3] = {self->n_rows, 1, self->plane_rows};
+    const size_t period[3] = {self->n_words, self->plane_rows, self->n_rows};
+    size_t block = i - i % period[axis];
+    size_t back = period[axis] - unit[axis]; /* one step before, on the circle */
+    return block + (i % period[axis] + (step > 0 ? unit[axis] : back)) % period[axis];
+}
+
 void rg_strips_load(const rg_strips_t *self, const uint64_t *packed, uint64_t *strips)
 {
     size_t n_packed = rg_bits_words(self->n_sites);
+    bool staggered = self->sublattice[0] != 0;
     for (size_t strip = 0; strip < self->n_strips; strip++) {
         for (size_t row = 0; row < self->n_rows; row++) {
             size_t bit = row * self->width + 64 * strip;
@@ -51,7 +61,7 @@ void rg_strips_load(const rg_strips_t *self, const uint64_t *packed, uint64_t *s
             if (shift > 0 && bit / 64 + 1 < n_packed) {
                 word |= packed[bit / 64 + 1] << (64 - shift);
             }
-            word ^= self->sublattice[rg_strips_parity(self, row)];
+            word ^= staggered ? self->sublattice[rg_strips_parity(self, row)] : 0;
             strips[strip * self->n_rows + row] = word & rg_strips_valid(self, strip);
         }
     }
@@ -60,14 +70,15 @@ void rg_strips_load(const rg_strips_t *self, const uint64_t *packed, uint64_t *s
 void rg_strips_store(const rg_strips_t *self, const uint64_t *strips, uint64_t *packed)
 {
     size_t n_packed = rg_bits_words(self->n_sites);
+    bool staggered = self->sublattice[0] != 0;
     memset(packed, 0, n_packed * sizeof *packed);
     for (size_t strip = 0; strip < self->n_strips; strip++) {
         for (size_t row = 0; row < self->n_rows; row++) {
             size_t bit = row * self->width + 64 * strip;
             size_t shift = bit % 64;
             uint64_t word = strips[strip * self->n_rows + row];
-            word = (word ^ self->sublattice[rg_strips_parity(self, row)]) &
-                   rg_strips_valid(self, strip);
+            word ^= staggered ? self->sublattice[rg_strips_parity(self, row)] : 0;
+            word &= rg_strips_valid(self, strip);
             packed[bit / 64] |= word << shift;
             if (shift > 0 && bit / 64 + 1 < n_packed) {
                 packed[bit / 64 + 1] |= word >> (64 - shift);

@@ -106,19 +106,29 @@ INLINE columns_t columns_of(const rg_strips_t *strips, size_t strip)
     return (columns_t){valid, valid ^ (valid >> 1), 63 - __builtin_clzll(valid)};
 }
 
-/* Row after `row` along an axis (1: rows, 2: planes). */
-INLINE size_t row_after(const rg_strips_t *strips, size_t row, size_t axis)
+/* A row and its coordinates, counted up without divisions. */
+typedef struct {
+    size_t row, y, plane;
+} place_t;
+
+INLINE void next_place(const rg_strips_t *strips, place_t *at)
 {
-    size_t step = axis == 1 ? 1 : strips->plane_rows;
-    size_t period = axis == 1 ? strips->plane_rows : strips->n_rows;
-    return row % period + step < period ? row + step : row + step - period;
+    at->row++;
+    at->y++;
+    if (at->y == strips->plane_rows) {
+        at->y = 0;
+        at->plane++;
+    }
 }
 
-INLINE size_t row_before(const rg_strips_t *strips, size_t row, size_t axis)
+/* Row after this one along an axis (1: rows, 2: planes). */
+INLINE size_t row_after(const rg_strips_t *strips, place_t at, size_t axis)
 {
-    size_t step = axis == 1 ? 1 : strips->plane_rows;
-    size_t period = axis == 1 ? strips->plane_rows : strips->n_rows;
-    return row % period >= step ? row - step : row + period - step;
+    if (axis == 1) {
+        return at.y + 1 < strips->plane_rows ? at.row + 1 : at.row + 1 - strips->plane_rows;
+    }
+    size_t row = at.row + strips->plane_rows;
+    return row < strips->n_rows ? row : row - strips->n_rows;
 }
 
 /* Draw all bonds of the sweep and its flips: coins and-ed with "both spins are the same". */
@@ -136,16 +146,17 @@ FN void sw_draw(const rg_sw_t *sw, rg_stream_t *stream)
         columns_t columns = columns_of(strips, strip);
         const uint64_t *spins = &sw->spins[strip * strips->n_rows];
         const uint64_t *next = &sw->spins[(strip + 1) % strips->n_strips * strips->n_rows];
-        for (size_t row = 0; row < strips->n_rows; row++) {
+        for (place_t at = {0, 0, 0}; at.row < strips->n_rows; next_place(strips, &at)) {
+            size_t row = at.row;
             size_t i = strip * strips->n_rows + row;
             uint64_t right = (spins[row] >> 1) | (next[row] << columns.last_column);
             sw->bonds[0][i] &= ~(spins[row] ^ right) & columns.valid;
             for (size_t axis = 1; axis < strips->ndim; axis++) {
-                uint64_t after = spins[row_after(strips, row, axis)];
+                uint64_t after = spins[row_after(strips, at, axis)];
                 sw->bonds[axis][i] &= ~(spins[row] ^ after) & columns.valid;
             }
             if (sw->has_field) {
-                uint64_t up = spins[row] ^ strips->sublattice[rg_strips_parity(strips, row)];
+                uint64_t up = spins[row] ^ strips->sublattice[(at.y + at.plane) % 2];
                 sw->ghosts[i] &= (sw->field_up ? up : ~up) & columns.valid;
             }
         }
@@ -250,8 +261,9 @@ FN uint32_t sw_label_strip(const rg_sw_t *sw, size_t strip, uint32_t next, bool 
     size_t base = strip * strips->n_rows;
     const uint64_t *along = &sw->bonds[0][base];
 #define ENDS(row) (columns.valid & (~along[row] | columns.last))
-    for (size_t row = 0; row < strips->n_rows; row++) {
-        size_t y = row % strips->plane_rows;
+    for (place_t at = {0, 0, 0}; at.row < strips->n_rows; next_place(strips, &at)) {
+        size_t row = at.row;
+        size_t y = at.y;
         uint64_t ends = ENDS(row);
         uint32_t *labels = labels_of(sw, row);
         uint64_t links = y > 0 ? sw->bonds[1][base + row - 1] : 0;
@@ -264,7 +276,7 @@ FN uint32_t sw_label_strip(const rg_sw_t *sw, size_t strip, uint32_t next, bool 
             sw_tally_row(sw, base + row, ends, labels);
         }
         for (size_t axis = 1; axis < strips->ndim; axis++) { /* bonds that wrap, and planes */
-            size_t after = row_after(strips, row, axis);
+            size_t after = row_after(strips, at, axis);
             if (after < row) {
                 links = first_links(sw->bonds[axis][base + row], ends | ENDS(after), NULL);
                 unite_links(sw, links, ends, labels, ENDS(after), labels_of(sw, after));
@@ -434,15 +446,10 @@ INLINE void reach(flood_t *flood, size_t i, uint64_t sites)
     }
 }
 
-/* Over the bonds of axis 1 or 2 into the rows after and before. */
-INLINE void reach_rows(flood_t *flood, size_t base, size_t row, size_t axis, uint64_t grown,
-                       uint64_t bonds)
+/* Over the bonds of `axis` to the word before: `open` sites there have theirs to this word. */
+INLINE void reach_back(flood_t *flood, size_t before, size_t axis, uint64_t open)
 {
-    const rg_strips_t *strips = flood->wolff->strips;
-    reach(flood, base + row_after(strips, row, axis), grown & bonds);
-    size_t before = base + row_before(strips, row, axis);
-    uint64_t open = grown & alike(flood, before) & ~flood->wolff->words[before].grown;
-    if (open != 0) {
+    if (open & alike(flood, before) & ~flood->wolff->words[before].grown) {
         reach(flood, before, open & touch(flood, before)->bonds[axis]);
     }
 }
@@ -450,29 +457,24 @@ INLINE void reach_rows(flood_t *flood, size_t base, size_t row, size_t axis, uin
 /* Grow from the pending sites of one word; returns the number of new sites. */
 INLINE uint64_t grow(flood_t *flood, size_t i)
 {
-    const rg_strips_t *strips = flood->wolff->strips;
-    size_t strip = i / strips->n_rows;
-    size_t row = i % strips->n_rows;
-    columns_t columns = columns_of(strips, strip);
+    const rg_wolff_t *wolff = flood->wolff;
+    const rg_around_t *around = &wolff->around[i];
     rg_wolff_word_t *word = touch(flood, i);
-    uint64_t same = alike(flood, i) & columns.valid;
-    uint64_t joined = word->bonds[0] & same & (same >> 1) & ~columns.last;
+    uint64_t last = UINT64_C(1) << around->last_column;
+    uint64_t same = alike(flood, i) & (last | (last - 1));
+    uint64_t joined = word->bonds[0] & same & (same >> 1) & ~last;
     uint64_t grown = fill_down(selected_ends(~joined, word->pending), joined) & ~word->grown;
     word->grown |= grown;
     word->pending = 0;
-    if (grown & word->bonds[0] & columns.last) {
-        reach(flood, (strip + 1) % strips->n_strips * strips->n_rows + row, 1);
+    if (grown & word->bonds[0] & last) {
+        reach(flood, around->after[0], 1);
     }
     if (grown & 1) {
-        size_t before = (strip > 0 ? strip - 1 : strips->n_strips - 1);
-        size_t there = before * strips->n_rows + row;
-        uint64_t last = columns_of(strips, before).last;
-        if (last & alike(flood, there) & ~flood->wolff->words[there].grown) {
-            reach(flood, there, last & touch(flood, there)->bonds[0]);
-        }
+        reach_back(flood, around->before[0], 0, UINT64_C(1) << around->last_column_before);
     }
-    for (size_t axis = 1; axis < strips->ndim; axis++) {
-        reach_rows(flood, i - row, row, axis, grown, word->bonds[axis]);
+    for (size_t axis = 1; axis < wolff->strips->ndim; axis++) {
+        reach(flood, around->after[axis], grown & word->bonds[axis]);
+        reach_back(flood, around->before[axis], axis, grown);
     }
     return count_bits(grown);
 }
@@ -481,14 +483,12 @@ INLINE uint64_t grow(flood_t *flood, size_t i)
 INLINE bool is_held(flood_t *flood)
 {
     rg_wolff_t *wolff = flood->wolff;
-    const rg_strips_t *strips = wolff->strips;
     uint64_t held = 0;
     for (size_t k = 0; wolff->has_field && k < flood->n_touched; k++) {
         size_t i = wolff->touched[k];
         uint64_t grown = wolff->words[i].grown;
         if (grown != 0) {
-            size_t parity = rg_strips_parity(strips, i % strips->n_rows);
-            uint64_t up = wolff->spins[i] ^ strips->sublattice[parity];
+            uint64_t up = wolff->spins[i] ^ wolff->strips->sublattice[wolff->around[i].parity];
             held |= pool_coin_word(&wolff->ghost_words, flood->stream, &wolff->ghost) & grown &
                     (wolff->field_up ? up : ~up);
         }
@@ -530,13 +530,14 @@ FN void strips_measure(const rg_strips_t *strips, const uint64_t *spins, int64_t
         columns_t columns = columns_of(strips, strip);
         const uint64_t *here = &spins[strip * strips->n_rows];
         const uint64_t *next = &spins[(strip + 1) % strips->n_strips * strips->n_rows];
-        for (size_t row = 0; row < strips->n_rows; row++) {
+        for (place_t at = {0, 0, 0}; at.row < strips->n_rows; next_place(strips, &at)) {
+            size_t row = at.row;
             uint64_t right = (here[row] >> 1) | (next[row] << columns.last_column);
             differ += count_bits((here[row] ^ right) & columns.valid);
             for (size_t axis = 1; axis < strips->ndim; axis++) {
-                differ += count_bits(here[row] ^ here[row_after(strips, row, axis)]);
+                differ += count_bits(here[row] ^ here[row_after(strips, at, axis)]);
             }
-            size_t parity = rg_strips_parity(strips, row);
+            size_t parity = (at.y + at.plane) % 2;
             up += count_bits((here[row] ^ strips->sublattice[parity]) & columns.valid);
         }
     }
