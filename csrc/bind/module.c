@@ -54,18 +54,16 @@ static int core_exec(PyObject *module)
                      getenv("RGDL_SIMD"));
         return -1;
     }
-    /* comments keep one table to a line */
     PyMethodDef *tables[] = {
         rgb_base_methods,      /**/
         rgb_block_methods,     /**/
+        rgb_cluster_methods,   /**/
         rgb_exact_methods,     /**/
         rgb_ising_methods,     /**/
         rgb_operators_methods, /**/
         rgb_rbm_methods,       /**/
         rgb_terms_methods,     /**/
         rgb_transfer_methods,  /**/
-        rgb_base_methods,  rgb_block_methods, rgb_cluster_methods, rgb_exact_methods,
-        rgb_ising_methods, rgb_rbm_methods,   rgb_terms_methods,   rgb_transfer_methods,
     };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         if (PyModule_AddFunctions(module, tables[i]) < 0) {

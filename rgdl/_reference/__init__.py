@@ -4,7 +4,6 @@ Slow on purpose. Tests compare every kernel with its twin here; notebooks may sh
 """
 
 from rgdl._reference._block import decimate, kadanoff, majority, operator_sums
-from rgdl._reference._block import decimate, majority
 from rgdl._reference._cluster import (
     Pool,
     Strips,

@@ -29,15 +29,15 @@ from rgdl.rg._variational import (
 
 __all__ = [
     "STANDARD_OPERATORS",
-    "MCRGResult",
-    "OperatorSet",
     "Compose",
     "Decimation",
     "FixedPoint",
     "Flow",
     "FreeEnergyBound",
     "Kadanoff",
+    "MCRGResult",
     "MajorityRule",
+    "OperatorSet",
     "RBMTransform",
     "Transform",
     "checkerboard",

@@ -22,7 +22,7 @@ def packed_chains(
     key: Key,
     workers: int,
 ) -> Iterator[npt.NDArray[np.uint64]]:
-    """Yield bits (chains, rows, words) of every draw: Swendsen-Wang, `thin` sweeps apart.
+    """Yield bits (chains, rows, words), `thin` Swendsen-Wang sweeps apart.
 
     Chain c draws from the stream (key, cluster, c); it starts from fair random spins.
     """
@@ -38,8 +38,18 @@ def packed_chains(
 
     def advance(sweeps: int) -> None:
         _core.cluster_simulate(
-            model.shape, K, h, _SWENDSEN_WANG, words, streams, 1, 1, sweeps, False,
-            workers, None,
+            model.shape,
+            K,
+            h,
+            _SWENDSEN_WANG,
+            words,
+            streams,
+            1,
+            1,
+            sweeps,
+            False,
+            workers,
+            None,
         )
 
     if burn_in:

@@ -37,8 +37,8 @@ class MCRGResult:
     labels_even, labels_odd : tuple of str
         Operators, in the order in which they join.
     y_t, y_t_error : ndarray of float64, shape (levels, n_even)
-        Thermal exponent :math:`\ln\lambda_1 / \ln b` of step level -> level + 1 with the
-        first 1, 2, .. couplings, and its jackknife error.
+        Thermal exponent :math:`\ln\lambda_1 / \ln b` of step level -> level + 1 with
+        the first 1, 2, .. couplings, and its jackknife error.
     y_h, y_h_error : ndarray of float64, shape (levels, n_odd)
         The same for the odd sector.
     T_even, T_odd : ndarray, shape (levels, n, n)
@@ -211,15 +211,15 @@ def mcrg(
     Raises
     ------
     ValueError, TypeError
-        When the transform has no lattice, or b does not divide the extents often enough.
+        When the transform has no lattice, or b does not divide the extents.
 
     Notes
     -----
     R. H. Swendsen, Phys. Rev. Lett. 42, 859 (1979). The chain rule
     :math:`\langle S'_c S_b \rangle_c = \sum_a \langle S'_c S'_a \rangle_c T_{ab}` is
-    solved for T in each sector; all levels come from the same configurations. Errors are
-    jackknife errors over 32 groups of independent chains, so autocorrelation within a
-    chain cannot spoil them. More couplings do not always help: at the last levels the
+    solved for T in each sector; all levels come from the same configurations. Errors
+    are jackknife errors over 32 groups of independent chains, so autocorrelation within
+    a chain cannot spoil them. More couplings do not always help: at the last levels the
     operators hardly differ on the small lattice, and with seven of them y_t sags.
 
     Examples
@@ -245,7 +245,9 @@ def mcrg(
     with Progress("Monte Carlo RG", progress) as update:
         source = packed_chains(model, chains, draws, thin, burn_in, key, workers)
         for draw, bits in enumerate(source):
-            sums.add(list(_level_sums(bits, model, transform, levels, chosen, key, draw)))
+            sums.add(
+                list(_level_sums(bits, model, transform, levels, chosen, key, draw))
+            )
             update((draw + 1) / draws)
     return _result(sums, chosen, transform, b, chains * draws, key)
 
@@ -268,7 +270,9 @@ def _level_sums(
         yield operators._sums(bits, width)
 
 
-def _coarsened(bits: Bits, width: int, transform: Transform, key: Key) -> tuple[Bits, int]:
+def _coarsened(
+    bits: Bits, width: int, transform: Transform, key: Key
+) -> tuple[Bits, int]:
     """One step on rows of bits; the majority rule with b = 2 stays packed."""
     if isinstance(transform, MajorityRule) and transform.b == 2:
         return transform._coarsen_rows(bits, width, key), width // 2
@@ -342,7 +346,9 @@ def _doubt(
 ) -> str:
     """Why the exponents are not to be trusted, or nothing."""
     if isinstance(transform, Decimation):
-        return "pure decimation has no fixed point at finite couplings in two dimensions"
+        return (
+            "pure decimation has no fixed point at finite couplings in two dimensions"
+        )
     for value, error, name in sectors:
         if value.shape[1] == 0:
             continue

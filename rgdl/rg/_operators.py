@@ -64,7 +64,7 @@ class OperatorSet:
     Raises
     ------
     ValueError, TypeError
-        When an operator is empty, repeats a site, or is not a list of pairs of integers.
+        When an operator is empty, repeats a site or is not a list of integer pairs.
 
     Examples
     --------
@@ -110,7 +110,7 @@ class OperatorSet:
         return f"OperatorSet({', '.join(self.labels)})"
 
     def _sums(self, bits: npt.NDArray[np.uint64], width: int) -> npt.NDArray[np.int32]:
-        """Sums for lattices of bits (n, n_rows, words): (n, n_operators)."""
+        """Sum over lattices of bits (n, n_rows, words): (n, n_operators)."""
         return _core.operator_sums(
             bits, width, self._offsets, self._starts, self._owners, len(self.labels)
         )
