@@ -4,7 +4,7 @@ import functools
 import math
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Self, SupportsIndex, TypeAlias, cast
 
 import numpy as np
@@ -14,6 +14,7 @@ from rgdl import _core, _validate
 from rgdl.errors import ConvergenceError
 from rgdl.exact import _range
 from rgdl.exact._kaufman import K_CRITICAL
+from rgdl.exact._slopes import leading_derivatives
 from rgdl.ising import Ising
 
 __all__ = [
@@ -95,6 +96,28 @@ class Strip:
     infinite_log_z_per_site: float = math.nan
     correlation_length: float = math.nan
     even_correlation_length: float | None = None
+    _responses: Callable[[], tuple[float, float]] | None = field(
+        default=None, repr=False, compare=False
+    )
+
+    @property
+    def infinite_energy(self) -> float:
+        r"""Bond energy per site of the infinite strip, in units of J.
+
+        nan where columns differ, K is 0 or one-spin couplings are given. Computed when
+        first asked for, from the leading eigenvector (Hellmann and Feynman):
+        :math:`d\ln\lambda/dK = \langle\psi|T'|\psi\rangle/\lambda`.
+        """
+        return self._thermal[0]
+
+    @property
+    def infinite_specific_heat(self) -> float:
+        """var(H) / N of the infinite strip; the second derivative, as its energy."""
+        return self._thermal[1]
+
+    @functools.cached_property
+    def _thermal(self) -> tuple[float, float]:
+        return (math.nan, math.nan) if self._responses is None else self._responses()
 
     @property
     def log_z_per_site(self) -> float:
@@ -109,6 +132,7 @@ class Strip:
         rows = "".join(
             f"<tr><th>{item.name}</th><td>{getattr(self, item.name)}</td></tr>"
             for item in fields(self)
+            if not item.name.startswith("_")
         )
         return f"<table><caption>Strip</caption>{rows}</table>"
 
@@ -175,7 +199,12 @@ def transfer_matrix(model: Ising, *, workers: int = 1) -> Strip:
     spectra = [bulk.spectrum(parity) for parity in bulk.parities]
     top = float(spectra[0][0])
     is_even = len(spectra) == 2
-    other = float(spectra[1][0] if is_even else spectra[0][1])
+    terms = model._terms()
+    responses = None
+    if period == 1 and terms.scale != 0 and not (terms.orders == 1).any():
+        responses = functools.partial(
+            bulk.responses, terms.scale, constant / model.n_sites
+        )
     return Strip(
         shape=columns.shape,
         log_z=log_z,
@@ -185,6 +214,7 @@ def transfer_matrix(model: Ising, *, workers: int = 1) -> Strip:
         even_correlation_length=(
             period * _length(top, float(spectra[0][1])) if is_even else None
         ),
+        _responses=responses,
     )
 
 
@@ -350,6 +380,26 @@ class _Columns:
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(sizes) + log_scale)
 
+    def responses(self, scale: float, constant: float) -> tuple[float, float]:
+        """Energy and specific heat per site of one column that repeats for ever."""
+        parity = self.parities[0]
+        act, _ = self.operator(parity)
+        whole, _ = self.operator(0)
+        n = self.n_states(parity)
+        if n <= _DENSE_STATES:
+            with _one_blas_thread():
+                psi = np.linalg.eigh(act(np.eye(n)))[1][:, -1]
+        else:
+            psi = _leading_vector(act, n)
+        if parity:  # the mirror image of a state is its partner
+            psi = np.concatenate([psi, psi[::-1]])
+        bonds = (self.along[0], self.across[0], self.field[0])
+        bonds_only = (self.along[0], self.across[0], 0 * self.field[0])
+        different = [bonds_only, bonds] if self.field.any() else [bonds]
+        found = leading_derivatives(bonds, different, whole, np.abs(psi))
+        energy = -(found[0][0] / self.shape[1] + constant) / scale
+        return energy, max(found[-1][1], 0.0) / self.shape[1]
+
     def log_z(self) -> float:
         """Ln Z of the finite lattice; nan when that needs a trace that is too wide."""
         if self.is_open:
@@ -406,6 +456,23 @@ def _leading(act: Callable[[Floats], Floats], n: int, *, symmetric: bool) -> Flo
         raise ConvergenceError(
             f"the leading eigenvalues of the transfer matrix did not converge: {error}"
         ) from error
+
+
+def _leading_vector(act: Callable[[Floats], Floats], n: int) -> Floats:
+    """Eigenvector of the largest eigenvalue of a symmetric operator."""
+    from scipy.sparse import linalg
+
+    operator = linalg.LinearOperator(
+        (n, n), matvec=lambda v: act(v.reshape(1, n))[0], dtype=np.float64
+    )
+    try:
+        with _one_blas_thread():
+            _, vectors = linalg.eigsh(operator, k=1, which="LA", v0=np.ones(n), tol=0)
+    except linalg.ArpackError as error:
+        raise ConvergenceError(
+            f"the leading eigenvector of the transfer matrix did not converge: {error}"
+        ) from error
+    return np.asarray(vectors[:, 0])
 
 
 @dataclass(frozen=True, kw_only=True)
