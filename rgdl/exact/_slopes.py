@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from rgdl.errors import ConvergenceError
 
-__all__ = ["leading_derivatives"]
+__all__ = ["column_exponents", "leading_derivatives"]
 
 Floats = npt.NDArray[np.float64]
 Bonds = tuple[Floats, Floats, Floats]
@@ -59,8 +59,8 @@ def leading_derivatives(
 def _changes(bonds: Bonds, direction: Bonds, psi: Floats) -> tuple[Floats, Floats]:
     """First and second derivative of T along a direction, times psi."""
     along, across, field = bonds
-    inside = _exponents(direction[1], direction[2]) / 2
-    half = _exponents(across, field) / 2
+    inside = column_exponents(direction[1], direction[2]) / 2
+    half = column_exponents(across, field) / 2
     root = np.exp(half - half.max())
     jet = _times_exponential(np.array([psi, 0 * psi, 0 * psi]), root, inside)
     for site, (coupling, change) in enumerate(zip(along, direction[0], strict=True)):
@@ -84,8 +84,8 @@ def _times_exponential(jet: Floats, weight: Floats, slope: Floats) -> Floats:
     )
 
 
-def _exponents(across: Floats, field: Floats) -> Floats:
-    """Bonds and fields inside the column, for all its states."""
+def column_exponents(across: Floats, field: Floats) -> Floats:
+    """Add up bonds and fields inside a column, for all its states."""
     width = len(field)
     states = np.arange(1 << width)
     spins = [2.0 * (states >> j & 1) - 1 for j in range(width)]
