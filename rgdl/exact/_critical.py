@@ -137,7 +137,8 @@ def critical(dimension: int) -> CriticalData:
     :math:`\gamma = \nu(3 - 2\Delta_\sigma)`,
     :math:`\delta = (3 - \Delta_\sigma)/\Delta_\sigma`, :math:`\alpha = 2 - 3\nu`; their
     errors add those of the two dimensions linearly. K_c of the cubic lattice: A. M.
-    Ferrenberg, J. Xu and D. P. Landau, Phys. Rev. E 97, 043301 (2018), a Monte Carlo study, as is U4 of the periodic cube.
+    Ferrenberg, J. Xu and D. P. Landau, Phys. Rev. E 97, 043301 (2018), a Monte Carlo
+    study, as is U4 of the periodic cube.
 
     Examples
     --------
