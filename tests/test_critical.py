@@ -43,8 +43,9 @@ def test_critical_data_are_readable():
     assert "delta_sigma=0.518148806(24)" in repr(three)
     assert "K_c_cubic=0.2216546260(50)" in repr(three)
     assert "<th>nu</th><td>0.62997097(12)</td>" in three._repr_html_()
-    assert two.errors == {}
-    assert three.binder is None
+    assert three.binder == 0.46548
+    assert three.errors["binder"] == 5e-5
+    assert two.errors == {"binder": 1.1e-6}
     with pytest.raises(TypeError):
         two.K_c["square"] = 0.0
     with pytest.raises(AttributeError):

@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
@@ -184,3 +185,31 @@ def test_progress_is_reported_and_can_stop_the_sum():
     for model in (rgdl.Ising((4, 5), K=0.3), glass(18)):
         with pytest.raises(KeyboardInterrupt):
             exact.enumerate_states(model, progress=stop)
+
+
+@pytest.mark.parametrize("K", [1e-12, 1e-6, 9e-4, 0.01, 0.02])
+def test_energy_near_infinite_temperature_keeps_its_relative_precision(K):
+    """Bond sums of all states cancel; Kaufman's series does not sum them."""
+    found = exact.enumerate_states(rgdl.Ising((4, 4), K=K)).energy
+    assert found == pytest.approx(exact.kaufman((4, 4), K).energy, rel=1e-13)
+
+
+@pytest.mark.parametrize(("K", "h"), [(1e-9, 0.0), (1e-3, 0.0), (1e-4, 1e-5)])
+def test_energy_of_hot_glasses_equals_mpmath(K, h):
+    rng = np.random.default_rng(0)
+    J = np.triu(rng.normal(size=(8, 8)), 1)
+    fields = h * rng.normal(size=8)
+    found = exact.enumerate_states(rgdl.Ising(8, K=K, h=fields, couplings=J + J.T))
+    with mpmath.workdps(40):
+        total = top = mpmath.mpf(0)
+        for state in range(1 << 8):
+            s = [1 if state >> i & 1 else -1 for i in range(8)]
+            bonds = mpmath.fsum(
+                mpmath.mpf(J[i, j]) * s[i] * s[j] for i in range(8) for j in range(i, 8)
+            )
+            field = mpmath.fsum(
+                mpmath.mpf(f) * x for f, x in zip(fields, s, strict=True)
+            )
+            weight = mpmath.exp(K * bonds + field)
+            total, top = total + weight, top + weight * bonds
+        assert abs(-found.energy * 8 * total / top - 1) < 1e-13

@@ -24,8 +24,8 @@ def energies_of_all_states(side):
 
 
 def kaufman_by_mpmath(m, n, K):
-    """Ln Z and its first two derivatives from Kaufman's formula at 60 digits."""
-    with mpmath.workdps(60):
+    """Ln Z and its first two derivatives from Kaufman's formula at 90 digits."""
+    with mpmath.workdps(90):
 
         def log_z(K):
             c, s = mpmath.cosh(2 * K), mpmath.sinh(2 * K)
@@ -41,10 +41,22 @@ def kaufman_by_mpmath(m, n, K):
             )
             return mpmath.log((2 * s) ** (mpmath.mpf(m * n) / 2) * products / 2)
 
-        K, step = mpmath.mpf(K), mpmath.mpf(10) ** -12
+        K = mpmath.mpf(K)
+        step = K * mpmath.mpf(10) ** -12
         low, mid, high = log_z(K - step), log_z(K), log_z(K + step)
         slope = (high - low) / (2 * step)
         return mid, slope, (high - 2 * mid + low) / step**2
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (3, 4), (2, 5), (7, 13), (11, 12), (12, 13)])
+@pytest.mark.parametrize("K", [1e-16, 1e-9, 3e-5, 9e-4, 1.1e-3, 1.001, 1.2, 3.0])
+def test_kaufman_keeps_its_precision_where_modes_cancel(shape, K):
+    log_z, slope, curvature = kaufman_by_mpmath(*shape, K)
+    result = exact.kaufman(shape, K)
+    n_sites = math.prod(shape)
+    assert abs(result.log_z / log_z - 1) < 1e-14
+    assert abs(-result.energy * n_sites / slope - 1) < 2e-13
+    assert abs(result.specific_heat * n_sites / K**2 / curvature - 1) < 1e-13
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (3, 3), (5, 2), (4, 7), (16, 16), (64, 64)])
@@ -256,7 +268,7 @@ def test_chain_equals_enumeration(n, K, h):
     [(101, -3, 0.1), (5, -10, 0.3), (1000, 0.5, 0.1), (8, -20, 3), (50, 3, 0.01)],
 )
 def test_chain_equals_mpmath(n, K, h):
-    with mpmath.workdps(60):
+    with mpmath.workdps(90):
 
         def log_z(x, y):
             root = mpmath.sqrt(

@@ -310,3 +310,27 @@ def test_what_needs_the_plain_model_says_so(change):
         rgdl.sample(model, 4)
     with pytest.raises(ValueError, match="from_ising knows nearest-neighbour"):
         rgdl.RBM.from_ising(model)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (33, 35), (9, 7)])
+def test_energies_of_many_rows_equal_sliced_products(shape):
+    """More rows than one batch of 256, and sites that do not fill whole words."""
+    rng = np.random.default_rng(3)
+    s = 2 * rng.integers(0, 2, (300, *shape), dtype=np.int8) - 1
+    h = rng.normal(size=shape)
+    model = rgdl.Ising(
+        shape, K=0.4, h=h, periodic=False, couplings={"nn": 1, "nnn": 0.5}
+    )
+    x = s.astype(np.int64)
+    near = (x[:, 1:] * x[:, :-1]).sum((1, 2)) + (x[:, :, 1:] * x[:, :, :-1]).sum((1, 2))
+    far = (x[:, 1:, 1:] * x[:, :-1, :-1]).sum((1, 2))
+    far += (x[:, 1:, :-1] * x[:, :-1, 1:]).sum((1, 2))
+    n = x[0].size
+    assert (model.energy(s) == -(near + 0.5 * far) / n).all()
+    assert (model.magnetization(s) == x.mean((1, 2))).all()
+    fields = (h * x).sum((1, 2))
+    expected = -0.4 * (near + 0.5 * far) - fields
+    np.testing.assert_allclose(model.hamiltonian(s), expected, rtol=0, atol=1e-11)
+    s[299, -1, -1] = 0
+    with pytest.raises(ValueError, match="-1"):
+        model.energy(s)

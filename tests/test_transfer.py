@@ -378,20 +378,107 @@ def test_ctrl_c_stops_a_long_sum():
     assert time.perf_counter() - begin < 2
 
 
-def test_weights_that_would_underflow_are_refused():
-    """Opposing fields this strong lost ln 2 of ln Z without a word."""
+@pytest.mark.parametrize("periodic", [False, True, (True, False)])
+def test_strong_opposing_fields_are_summed_in_logarithms(periodic):
+    """Relative to the largest of each column, weights lost ln 2 of ln Z."""
     opposing = np.where(np.arange(4)[:, None] % 2, -1.0, 1.0) * np.ones((4, 4))
-    for K, h in ((60.0, 80 * opposing), (120.0, 150 * opposing), (-300.0, 1000.0)):
-        with pytest.raises(ValueError, match="raise the temperature"):
-            rgdl.exact.transfer_matrix(rgdl.Ising((4, 4), K=K, h=h))
-    # uniform strips fit along their length however cold
-    cold = rgdl.exact.transfer_matrix(rgdl.Ising((4, 4), K=60.0))
+    random = 200 * np.random.default_rng(0).normal(size=(4, 4))
+    for K, h in ((60.0, 80 * opposing), (120.0, 150 * opposing), (30.0, random)):
+        model = rgdl.Ising((4, 4), K=K, h=h, periodic=periodic)
+        strip = exact.transfer_matrix(model)
+        expected = exact.enumerate_states(model).log_z
+        assert strip.log_z == pytest.approx(expected, rel=1e-14)
+        assert strip.log_eigenvalues == ()
+        assert math.isnan(strip.infinite_energy)
+        warmer = rgdl.Ising((4, 4), K=K * 0.999, h=h, periodic=periodic)
+        assert abs(exact.transfer_matrix(warmer).log_z - expected) > 1e-3
+
+
+def test_uniform_strips_fit_along_their_length_however_cold():
+    cold = exact.transfer_matrix(rgdl.Ising((4, 4), K=60.0))
     assert abs(cold.log_z - (32 * 60.0 + math.log(2))) < 1e-9
-    with pytest.raises(ValueError, match="aligned"):
-        rgdl.exact.magnetization_distribution((4, 4), -12.0, 60.0)
-    m, p = rgdl.exact.magnetization_distribution((4, 4), -2.0, 12.0)
-    exact = rgdl.exact.enumerate_states(rgdl.Ising((4, 4), K=-2.0, h=12.0))
-    assert abs((m * p).sum() - exact.magnetization) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("shape", "K", "h"),
+    [((4, 4), -12.0, 30.0), ((3, 4), -40.0, 100.0), ((4, 4), -40.0, 170.0)],
+)
+def test_a_field_on_a_cold_antiferromagnet(shape, K, h):
+    """Aligned states underflow without the field and may win with it."""
+    m, p = exact.magnetization_distribution(shape, K, h)
+    expected = exact.enumerate_states(rgdl.Ising(shape, K=K, h=h))
+    assert np.sum(p * m) == pytest.approx(expected.magnetization, rel=1e-12, abs=1e-15)
+    assert np.sum(p * m**2) == pytest.approx(
+        expected.mean_square_magnetization, rel=1e-12, abs=1e-15
+    )
+    with pytest.raises(ValueError, match="beyond 7 x 7"):
+        exact.magnetization_distribution((8, 8), K, h)
+
+
+def distribution_by_imaginary_fields(side, K):
+    """P(M) as the Fourier transform of Tr T(i theta)^side over N + 1 fields."""
+    state = np.arange(1 << side)
+    spins = 2 * (state[:, None] >> np.arange(side) & 1) - 1
+    inside = np.exp(K * (spins * np.roll(spins, -1, axis=1)).sum(axis=1) - K * side)
+    along = np.exp(K * (spins @ spins.T) - K * side)
+    n = side * side
+    up = (spins.sum(axis=1) + side) // 2
+    traces = [
+        np.trace(
+            np.linalg.matrix_power(
+                (inside * np.exp(2j * np.pi * k * up / (n + 1)))[:, None] * along, side
+            )
+        )
+        for k in range(n + 1)
+    ]
+    p = np.fft.fft(traces).real
+    return p / p.sum()
+
+
+@pytest.mark.parametrize("side", [3, 4, 5, 6])
+@pytest.mark.parametrize("K", [0.2, K_C])
+def test_distribution_equals_imaginary_fields_and_fft(side, K):
+    """The route of the transform keeps an absolute error only."""
+    _, p = exact.magnetization_distribution((side, side), K)
+    assert np.allclose(p, distribution_by_imaginary_fields(side, K), rtol=0, atol=1e-14)
+    broken = distribution_by_imaginary_fields(side, K + 1e-9)
+    assert not np.allclose(p, broken, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("width", "K", "h", "periodic"),
+    [
+        (6, 0.4, 0.0, True),
+        (10, 0.44, 0.0, True),
+        (5, 0.3, 0.1, True),
+        (5, -0.3, 0.0, False),
+        (9, -0.3, -0.2, (True, False)),
+    ],
+)
+def test_strip_responses_are_derivatives(width, K, h, periodic):
+    """Energy: in K; specific heat: in a factor of K and h (central differences)."""
+
+    def free(factor_k, factor_h):
+        model = rgdl.Ising(
+            (8, width), K=K * factor_k, h=h * factor_h, periodic=periodic
+        )
+        return exact.transfer_matrix(model).infinite_log_z_per_site
+
+    step = 2e-3
+    strip = exact.transfer_matrix(rgdl.Ising((8, width), K=K, h=h, periodic=periodic))
+    v = [free(1 + j * step, 1.0) for j in (-2, -1, 1, 2)]
+    slope = (8 * (v[2] - v[1]) - (v[3] - v[0])) / (12 * step)
+    assert strip.infinite_energy == pytest.approx(-slope / K, rel=1e-8)
+    v = [free(1 + j * step, 1 + j * step) for j in (-2, -1, 0, 1, 2)]
+    bend = (-v[0] + 16 * v[1] - 30 * v[2] + 16 * v[3] - v[4]) / (12 * step**2)
+    assert strip.infinite_specific_heat == pytest.approx(bend, rel=1e-7)
+
+
+def test_strip_responses_are_those_of_a_long_torus():
+    strip = exact.transfer_matrix(rgdl.Ising((2, 11), K=K_C, periodic=(False, True)))
+    torus = exact.kaufman((11, 1100), K_C)
+    assert strip.infinite_energy == pytest.approx(torus.energy, rel=1e-12)
+    assert strip.infinite_specific_heat == pytest.approx(torus.specific_heat, rel=1e-10)
 
 
 def test_central_charge_refuses_frustrated_widths():

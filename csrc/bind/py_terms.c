@@ -67,7 +67,7 @@ static PyObject *terms_sums(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
     }
     const int8_t *data = PyArray_DATA(spins);
     double *out = PyArray_DATA((PyArrayObject *)sums);
-    size_t step = 64 * (PRODUCTS_PER_SLICE / 64 / (terms.n_sites + 4 * terms.n_terms) + 1);
+    size_t step = 256 * (PRODUCTS_PER_SLICE / 256 / (terms.n_sites + 4 * terms.n_terms) + 1);
     for (size_t done = 0; done < n; done += step) {
         size_t count = n - done < step ? n - done : step;
         int ret = RG_OK;

@@ -222,8 +222,9 @@ static void minus_h(const walk_t *walk, const double *restrict bonds, double bas
     }
 }
 
-/* rg_exp of 8 lanes at once, from -708 to 709: the same operations in the same order. */
-static void exp_reals(const double *restrict from, double *restrict to)
+/* rg_exp of 8 lanes at once, from -708 to 709: the same operations in the same order; and e^x - 1,
+ * of full relative precision where e^x needs no power of two. */
+static void exp_reals(const double *restrict from, double *restrict to, double *restrict less_one)
 {
     reals_t x;
     memcpy(&x, from, sizeof x);
@@ -236,6 +237,7 @@ static void exp_reals(const double *restrict from, double *restrict to)
         p = p * r + coefficient[i];
     }
     p = p * r + 1.0;
+    reals_t small = p * r;
     p = p * r + 1.0;
     words_t bits;
     memcpy(&bits, &shifted, sizeof bits);
@@ -244,6 +246,16 @@ static void exp_reals(const double *restrict from, double *restrict to)
     memcpy(&scale, &bits, sizeof scale);
     p *= scale;
     memcpy(to, &p, sizeof p);
+    p -= 1.0;
+    for (size_t i = 0; i < sizeof p / sizeof *to; i++) {
+        less_one[i] = n[i] == 0.0 ? small[i] : p[i];
+    }
+}
+
+/* Whether all weights are so close that the mean of B is a small difference. */
+static bool is_hot(const rg_enumeration_t *states)
+{
+    return states->top - states->constant < RG_STATES_HOT;
 }
 
 static void add_weights(const walk_t *walk, const double *restrict bonds, double shift,
@@ -251,20 +263,22 @@ static void add_weights(const walk_t *walk, const double *restrict bonds, double
 {
     double x[RG_STATE_LANES];
     double weight[RG_STATE_LANES];
+    double less_one[RG_STATE_LANES];
     minus_h(walk, bonds, shift, x);
     for (size_t lane = 0; lane < RG_STATE_LANES; lane++) {
         x[lane] = x[lane] > LEAST_EXPONENT ? x[lane] : LEAST_EXPONENT;
     }
     for (size_t lane = 0; lane < RG_STATE_LANES; lane += sizeof(reals_t) / sizeof *x) {
-        exp_reals(x + lane, weight + lane);
+        exp_reals(x + lane, weight + lane, less_one + lane);
     }
     double *restrict by_up = sums->by_up[high_up];
+    const double *factor = is_hot(walk->states) ? less_one : weight;
     for (size_t lane = 0; lane < RG_STATE_LANES; lane++) {
         double first = weight[lane] * x[lane];
         by_up[lane] += weight[lane];
         sums->squares[0][lane] += first;
         sums->squares[1][lane] += first * x[lane];
-        sums->squares[2][lane] += weight[lane] * bonds[lane];
+        sums->squares[2][lane] += factor[lane] * bonds[lane];
     }
 }
 

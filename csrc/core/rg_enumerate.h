@@ -17,11 +17,14 @@ enum {
     RG_STATE_SUMS = 3
 };
 
+#define RG_STATES_HOT 0.25
+
 /* What is made of the states. With B the sum of couplings times products of spins:
  * COUNT  counts[offset + B + (spins up)] += 1, from integer values;
  * TOP    tops[block] = largest -H of the block;
  * SUMS   sums[block][..] = sums of w (-H - top), w (-H - top)^2, w B, then of w by the number
- *        of spins up (n_sites + 1 values), where w = e^{-H - top};
+ *        of spins up (n_sites + 1 values), where w = e^{-H - top}; where top - constant <
+ *        RG_STATES_HOT, of (w - 1) B: the same for a B that adds up to 0, without cancelling;
  * TABLE  table[state] = H. */
 enum { RG_STATES_COUNT, RG_STATES_TOP, RG_STATES_SUMS, RG_STATES_TABLE };
 

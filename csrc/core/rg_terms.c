@@ -2,10 +2,28 @@
 
 #include <string.h>
 
-/* Configurations are taken 64 at a time, turned so that a site's spins lie side by side. */
-enum { LANES = 64, TILE = 8, STRIP = 256, MAX_STEPS = 127 };
+#include "rg_bits.h"
 
-typedef int8_t row_t[LANES];
+/* Configurations are taken 256 at a time and turned: a plane holds one bit of each, set for a spin
+ * or product of spins that is -1. Configuration 4 i + part is bit i of word `part`. */
+enum {
+    WORDS = 4,
+    LANES = 64 * WORDS,
+    EIGHT = 8,
+    LEVELS = 64,
+    NIBBLE = 4,
+    NIBBLES = 16,
+    STRIP = 16 /* words of a row packed at a time: their planes stay in the first cache */
+};
+
+typedef uint64_t plane_t __attribute__((vector_size(8 * WORDS)));
+
+typedef struct {
+    size_t n_sites;
+    size_t n_words;  /* of a row; planes come in groups of 64 */
+    plane_t *planes; /* one per site; before the turn, word w of a row is in group w */
+    double *nibbles; /* sums of fields over 4 sites with these bits, 16 per nibble; NULL without */
+} work_t;
 
 bool rg_terms_valid(const rg_terms_t *terms, size_t n_listed)
 {
@@ -19,120 +37,221 @@ bool rg_terms_valid(const rg_terms_t *terms, size_t n_listed)
     return valid;
 }
 
-/* Turn a tile of 8 x 8 bytes: byte j of word i goes to byte i of word j. */
-static void turn_tile(uint64_t tile[TILE])
+#if defined(__SSE2__)
+typedef int8_t bytes_t __attribute__((vector_size(16)));
+typedef char chars_t __attribute__((vector_size(16)));
+#endif
+
+/* Bits of 64 spins, 1 for -1; bits of *wrong are set for a value that is neither. */
+static inline uint64_t take_word(const int8_t *spins, uint64_t *wrong)
 {
-    static const uint64_t keep[] = {UINT64_C(0x00000000ffffffff), UINT64_C(0x0000ffff0000ffff),
-                                    UINT64_C(0x00ff00ff00ff00ff)};
-    for (size_t level = 0; level < 3; level++) {
-        size_t step = (size_t)TILE >> (level + 1);
-        unsigned shift = (unsigned)(8 * step);
-        for (size_t i = 0; i < TILE; i++) {
-            if ((i & step) == 0) {
-                uint64_t swap = ((tile[i] >> shift) ^ tile[i + step]) & keep[level];
-                tile[i + step] ^= swap;
-                tile[i] ^= swap << shift;
+    uint64_t word = 0;
+#if defined(__SSE2__) /* every x86-64 has it */
+    uint64_t good = 0;
+    for (size_t k = 0; k < 64; k += 16) {
+        bytes_t x;
+        memcpy(&x, spins + k, sizeof x);
+        bytes_t allowed = (x == 1) | (x == -1);
+        word |= (uint64_t)(uint32_t)__builtin_ia32_pmovmskb128((chars_t)x) << k;
+        good |= (uint64_t)(uint32_t)__builtin_ia32_pmovmskb128((chars_t)allowed) << k;
+    }
+    *wrong |= ~good;
+#else
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    for (size_t k = 0; k < EIGHT; k++) {
+        uint64_t x = 0;
+        memcpy(&x, spins + EIGHT * k, EIGHT);
+        uint64_t negative = (x >> 7) & ones;
+        *wrong |= x ^ (negative * 0xfe) ^ ones; /* 0xff becomes 1, as 1 is */
+        word |= (negative * UINT64_C(0x0102040810204080)) >> 56 << (EIGHT * k);
+    }
+#endif
+    return word;
+}
+
+/* Word w of configuration c before the turn. */
+static uint64_t *word_of(const work_t *work, size_t w, size_t c)
+{
+    return (uint64_t *)work->planes + 64 * WORDS * w + c;
+}
+
+/* Pack rows into planes; configurations from n on are all up. Returns false when a value is not -1
+ * or +1. */
+static bool take_rows(const work_t *work, const int8_t *spins, size_t n)
+{
+    uint64_t wrong = 0;
+    size_t whole = work->n_sites / 64;
+    for (size_t start = 0; start < work->n_words; start += STRIP) {
+        size_t stop = work->n_words - start < STRIP ? work->n_words : start + STRIP;
+        for (size_t c = 0; c < n; c++) {
+            const int8_t *row = spins + c * work->n_sites;
+            for (size_t w = start; w < stop && w < whole; w++) {
+                *word_of(work, w, c) = take_word(row + 64 * w, &wrong);
+            }
+            if (stop > whole) {
+                int8_t last[64];
+                memset(last, 1, sizeof last);
+                memcpy(last, row + 64 * whole, work->n_sites % 64);
+                *word_of(work, whole, c) = take_word(last, &wrong);
             }
         }
     }
-}
-
-/* signs[i] = 0 for spin +1, -1 for spin -1; bits of *wrong are set for any other value. */
-static void take_signs(const int8_t *restrict spins, size_t n, int8_t *restrict signs,
-                       uint8_t *wrong)
-{
-    uint8_t bad = 0;
-    for (size_t i = 0; i < n; i++) {
-        signs[i] = (int8_t)-(spins[i] < 0);
-        bad |= (uint8_t)((uint8_t)(spins[i] + 1) & 0xfd); /* s + 1 is 0 or 2 */
-    }
-    *wrong |= bad;
-}
-
-/* down[64 site + c] = 0 for spin +1, -1 for spin -1 of configuration c; 0 where c >= n. Returns
- * false when a value is neither. */
-static bool turn(const int8_t *spins, size_t n_sites, size_t n, int8_t *down)
-{
-    uint8_t wrong = 0;
-    int8_t signs[TILE][STRIP];
-    memset(signs, 0, sizeof signs);
-    for (size_t start = 0; start < n_sites; start += STRIP) {
-        size_t width = n_sites - start < STRIP ? n_sites - start : STRIP;
-        for (size_t first = 0; first < LANES; first += TILE) {
-            for (size_t c = 0; c < TILE; c++) {
-                if (first + c < n) {
-                    const int8_t *row = spins + (first + c) * n_sites + start;
-                    take_signs(row, width, signs[c], &wrong);
-                } else {
-                    memset(signs[c], 0, STRIP);
-                }
-            }
-            for (size_t site = 0; site < width; site += TILE) {
-                uint64_t tile[TILE];
-                for (size_t c = 0; c < TILE; c++) {
-                    memcpy(&tile[c], &signs[c][site], TILE);
-                }
-                turn_tile(tile);
-                for (size_t i = 0; i < TILE && site + i < width; i++) {
-                    memcpy(down + (start + site + i) * LANES + first, &tile[i], TILE);
-                }
-            }
-        }
+    for (size_t w = 0; w < work->n_words && n < LANES; w++) {
+        memset(word_of(work, w, n), 0, (LANES - n) * sizeof(uint64_t));
     }
     return wrong == 0;
 }
 
-/* Add -1 to each lane where the term's product is -1. */
-static void count_term(const rg_terms_t *terms, size_t term, const int8_t *restrict down,
-                       int8_t *restrict counts)
+/* Transpose each group of planes as 64 x 64 bits, four at once (see rg_bits_transpose64). */
+static void turn(const work_t *work)
+{
+    for (size_t w = 0; w < work->n_words; w++) {
+        plane_t *a = work->planes + 64 * w;
+        uint64_t mask = UINT64_C(0x00000000ffffffff);
+        for (size_t width = 32; width != 0; width >>= 1, mask ^= mask << width) {
+            for (size_t first = 0; first < 64; first += 2 * width) {
+                for (size_t k = first; k < first + width; k++) {
+                    plane_t swap = ((a[k] >> width) ^ a[k + width]) & mask;
+                    a[k] ^= swap << width;
+                    a[k + width] ^= swap;
+                }
+            }
+        }
+    }
+}
+
+/* ---- counting in bit-sliced numbers: level l of a lane has weight 2^l ---- */
+
+/* *high, *low = the two bits of a + b + *low. */
+static inline void add_bits(plane_t *high, plane_t *low, const plane_t *a, const plane_t *b)
+{
+    plane_t odd = *low ^ *a;
+    *high = (*low & *a) | (odd & *b);
+    *low = odd ^ *b;
+}
+
+static void carry_on(plane_t *counts, plane_t *carry, size_t level)
+{
+    uint64_t any = 1;
+    while (any != 0) {
+        plane_t both = counts[level] & *carry;
+        counts[level++] ^= *carry;
+        *carry = both;
+        any = both[0] | both[1] | both[2] | both[3];
+    }
+}
+
+/* A tree of adders: five operations per bit and one carry in eight. */
+static inline void count_eight(plane_t *counts, const plane_t p[EIGHT])
+{
+    plane_t a;
+    plane_t b;
+    plane_t fours;
+    plane_t eights;
+    add_bits(&a, &counts[0], &p[0], &p[1]);
+    add_bits(&b, &counts[0], &p[2], &p[3]);
+    add_bits(&fours, &counts[1], &a, &b);
+    add_bits(&a, &counts[0], &p[4], &p[5]);
+    add_bits(&b, &counts[0], &p[6], &p[7]);
+    add_bits(&a, &counts[1], &a, &b);
+    add_bits(&eights, &counts[2], &fours, &a);
+    carry_on(counts, &eights, 3);
+}
+
+/* totals[c] = n - 2 (number counted in lane c), n being how many were counted. */
+static void totals_of(const plane_t *counts, size_t n, int64_t totals[LANES])
+{
+    for (size_t c = 0; c < LANES; c++) {
+        totals[c] = (int64_t)n;
+    }
+    for (size_t level = 0; n >> level != 0; level++) {
+        for (size_t part = 0; part < WORDS; part++) {
+            uint64_t word = counts[level][part];
+            for (size_t c = 0; c < 64; c++) {
+                totals[WORDS * c + part] -= (int64_t)(((word >> c) & 1) << (level + 1));
+            }
+        }
+    }
+}
+
+static inline void take_product(const rg_terms_t *terms, size_t term, const plane_t *planes,
+                                plane_t *product)
 {
     const uint32_t *sites = terms->sites + terms->starts[term];
     size_t order = terms->starts[term + 1] - terms->starts[term];
     if (order == 2) {
-        const int8_t *a = down + (size_t)sites[0] * LANES;
-        const int8_t *b = down + (size_t)sites[1] * LANES;
-        for (size_t c = 0; c < LANES; c++) {
-            counts[c] = (int8_t)(counts[c] + (a[c] ^ b[c]));
-        }
+        *product = planes[sites[0]] ^ planes[sites[1]];
         return;
     }
-    row_t product = {0};
+    plane_t whole = {0};
     for (size_t k = 0; k < order; k++) {
-        const int8_t *a = down + (size_t)sites[k] * LANES;
-        for (size_t c = 0; c < LANES; c++) {
-            product[c] = (int8_t)(product[c] ^ a[c]);
-        }
+        whole ^= planes[sites[k]];
     }
-    for (size_t c = 0; c < LANES; c++) {
-        counts[c] = (int8_t)(counts[c] + product[c]);
-    }
+    *product = whole;
 }
 
 /* Sum of products of terms first .. stop-1 in every lane, whatever their values. */
-static void sum_products(const rg_terms_t *terms, size_t first, size_t stop, const int8_t *down,
+static void sum_products(const rg_terms_t *terms, size_t first, size_t stop, const plane_t *planes,
                          int64_t totals[LANES])
 {
-    for (size_t c = 0; c < LANES; c++) {
-        totals[c] = (int64_t)(stop - first);
+    plane_t counts[LEVELS];
+    plane_t p[EIGHT];
+    memset(counts, 0, sizeof counts);
+    size_t t = first;
+    for (; stop - t >= EIGHT; t += EIGHT) {
+        for (size_t k = 0; k < EIGHT; k++) {
+            take_product(terms, t + k, planes, &p[k]);
+        }
+        count_eight(counts, p);
     }
-    while (first < stop) {
-        size_t part = stop - first < MAX_STEPS ? stop : first + MAX_STEPS;
-        row_t counts = {0};
-        for (size_t t = first; t < part; t++) {
-            count_term(terms, t, down, counts);
+    for (; t < stop; t++) {
+        take_product(terms, t, planes, &p[0]);
+        carry_on(counts, &p[0], 0);
+    }
+    totals_of(counts, stop - first, totals);
+}
+
+static void sum_spins(size_t n_sites, const plane_t *planes, int64_t totals[LANES])
+{
+    plane_t counts[LEVELS];
+    memset(counts, 0, sizeof counts);
+    size_t i = 0;
+    for (; n_sites - i >= EIGHT; i += EIGHT) {
+        count_eight(counts, planes + i);
+    }
+    for (; i < n_sites; i++) {
+        plane_t bits = planes[i];
+        carry_on(counts, &bits, 0);
+    }
+    totals_of(counts, n_sites, totals);
+}
+
+/* ---- real weights ---- */
+
+/* sums[c] += value * (+1 or -1 by bit c), four lanes at a time. */
+static void add_signed(double value, const plane_t *product, double sums[LANES])
+{
+    double signs[NIBBLES][NIBBLE];
+    for (size_t bits = 0; bits < NIBBLES; bits++) {
+        for (size_t k = 0; k < NIBBLE; k++) {
+            signs[bits][k] = (bits >> k) & 1 ? -value : value;
         }
-        for (size_t c = 0; c < LANES; c++) {
-            totals[c] += 2 * counts[c];
+    }
+    for (size_t part = 0; part < WORDS; part++) {
+        uint64_t word = (*product)[part];
+        for (size_t c = 0; c < 64; c += NIBBLE) {
+            const double *sign = signs[(word >> c) % NIBBLES];
+            for (size_t k = 0; k < NIBBLE; k++) {
+                sums[WORDS * (c + k) + part] += sign[k];
+            }
         }
-        first = part;
     }
 }
 
-static void sum_terms(const rg_terms_t *terms, const int8_t *down, double bonds[LANES])
+static void sum_terms(const rg_terms_t *terms, const plane_t *planes, double bonds[LANES])
 {
-    for (size_t c = 0; c < LANES; c++) {
-        bonds[c] = 0.0;
-    }
+    int64_t totals[LANES];
+    memset(bonds, 0, LANES * sizeof *bonds);
     for (size_t t = 0; t < terms->n_terms;) {
         double value = terms->values[t];
         size_t stop = t + 1;
@@ -140,14 +259,11 @@ static void sum_terms(const rg_terms_t *terms, const int8_t *down, double bonds[
             stop++;
         }
         if (stop == t + 1) { /* a spin glass: no run to count */
-            row_t product = {0};
-            count_term(terms, t, down, product);
-            for (size_t c = 0; c < LANES; c++) {
-                bonds[c] += value * (double)(1 + 2 * product[c]);
-            }
+            plane_t product;
+            take_product(terms, t, planes, &product);
+            add_signed(value, &product, bonds);
         } else {
-            int64_t totals[LANES];
-            sum_products(terms, t, stop, down, totals);
+            sum_products(terms, t, stop, planes, totals);
             for (size_t c = 0; c < LANES; c++) {
                 bonds[c] += value * (double)totals[c];
             }
@@ -156,66 +272,96 @@ static void sum_terms(const rg_terms_t *terms, const int8_t *down, double bonds[
     }
 }
 
-static void sum_spins(size_t n_sites, const int8_t *down, double up[LANES])
+/* Sums of fields for the 16 settings of every 4 sites. */
+static void tabulate_fields(const rg_terms_t *terms, work_t *work)
 {
-    int64_t totals[LANES];
-    for (size_t c = 0; c < LANES; c++) {
-        totals[c] = (int64_t)n_sites;
-    }
-    for (size_t first = 0; first < n_sites; first += MAX_STEPS) {
-        size_t stop = n_sites - first < MAX_STEPS ? n_sites : first + MAX_STEPS;
-        row_t counts = {0};
-        for (size_t i = first; i < stop; i++) {
-            for (size_t c = 0; c < LANES; c++) {
-                counts[c] = (int8_t)(counts[c] + down[i * LANES + c]);
+    for (size_t q = 0; q < work->n_words * NIBBLES; q++) {
+        for (size_t bits = 0; bits < NIBBLES; bits++) {
+            double sum = 0.0;
+            for (size_t k = 0; k < NIBBLE && NIBBLE * q + k < terms->n_sites; k++) {
+                double field = terms->fields[NIBBLE * q + k];
+                sum += (bits >> k) & 1 ? -field : field;
             }
+            work->nibbles[q * NIBBLES + bits] = sum;
         }
-        for (size_t c = 0; c < LANES; c++) {
-            totals[c] += 2 * counts[c];
-        }
-    }
-    for (size_t c = 0; c < LANES; c++) {
-        up[c] = (double)totals[c];
     }
 }
 
-static void sum_fields(const rg_terms_t *terms, const int8_t *down, double sums[LANES])
+/* Four partial sums, of every fourth nibble, before the turn. */
+static double sum_fields(const work_t *work, size_t c)
 {
-    for (size_t c = 0; c < LANES; c++) {
-        sums[c] = 0.0;
-    }
-    for (size_t i = 0; i < terms->n_sites; i++) {
-        double field = terms->fields[i];
-        for (size_t c = 0; c < LANES && field != 0.0; c++) {
-            sums[c] += field * (double)(1 + 2 * down[i * LANES + c]);
+    double a = 0.0;
+    double b = 0.0;
+    double d = 0.0;
+    double e = 0.0;
+    for (size_t w = 0; w < work->n_words; w++) {
+        uint64_t word = *word_of(work, w, c);
+        const double *table = work->nibbles + w * NIBBLES * NIBBLES;
+        for (size_t q = 0; q < NIBBLES; q += 4) {
+            const double *here = table + q * NIBBLES;
+            a += here[word & 15];
+            b += here[NIBBLES + ((word >> 4) & 15)];
+            d += here[2 * NIBBLES + ((word >> 8) & 15)];
+            e += here[3 * NIBBLES + ((word >> 12) & 15)];
+            word >>= 16;
         }
     }
+    return (a + b) + (d + e);
+}
+
+static void work_free(work_t *work)
+{
+    rg_free(work->planes);
+    rg_free(work->nibbles);
+}
+
+static int work_init(const rg_terms_t *terms, work_t *work)
+{
+    size_t n_words = rg_bits_words(terms->n_sites);
+    bool has_field = false;
+    for (size_t i = 0; i < terms->n_sites; i++) {
+        has_field = has_field || terms->fields[i] != 0.0;
+    }
+    *work = (work_t){.n_sites = terms->n_sites, .n_words = n_words};
+    work->planes = rg_alloc(n_words, 64 * sizeof *work->planes);
+    if (has_field) {
+        work->nibbles = rg_alloc(n_words, NIBBLES * NIBBLES * sizeof *work->nibbles);
+    }
+    if (work->planes == NULL || (has_field && work->nibbles == NULL)) {
+        work_free(work);
+        return RG_ERR_MEMORY;
+    }
+    if (has_field) {
+        tabulate_fields(terms, work);
+    }
+    return RG_OK;
 }
 
 int rg_terms_sums(const rg_terms_t *terms, const int8_t *restrict spins, size_t n,
                   double *restrict sums)
 {
-    int8_t *down = rg_alloc(terms->n_sites, LANES);
-    if (down == NULL) {
-        return RG_ERR_MEMORY;
+    work_t work;
+    int ret = work_init(terms, &work);
+    if (ret != RG_OK) {
+        return ret;
     }
     bool valid = true;
     for (size_t first = 0; first < n && valid; first += LANES) {
         size_t count = n - first < LANES ? n - first : LANES;
         double bonds[LANES];
-        double up[LANES];
-        double fields[LANES];
-        valid = turn(spins + first * terms->n_sites, terms->n_sites, count, down);
-        sum_terms(terms, down, bonds);
-        sum_spins(terms->n_sites, down, up);
-        sum_fields(terms, down, fields);
+        int64_t up[LANES];
+        valid = take_rows(&work, spins + first * terms->n_sites, count);
         for (size_t c = 0; c < count; c++) {
-            double *row = sums + RG_TERM_SUMS * (first + c);
-            row[0] = bonds[c];
-            row[1] = up[c];
-            row[2] = fields[c];
+            sums[RG_TERM_SUMS * (first + c) + 2] = work.nibbles ? sum_fields(&work, c) : 0.0;
+        }
+        turn(&work);
+        sum_terms(terms, work.planes, bonds);
+        sum_spins(terms->n_sites, work.planes, up);
+        for (size_t c = 0; c < count; c++) {
+            sums[RG_TERM_SUMS * (first + c)] = bonds[c];
+            sums[RG_TERM_SUMS * (first + c) + 1] = (double)up[c];
         }
     }
-    rg_free(down);
+    work_free(&work);
     return valid ? RG_OK : RG_ERR_VALUES;
 }

@@ -76,5 +76,6 @@ def states_sums(
     weights = np.exp(x)
     up = np.array([state.bit_count() for state in range(1 << n)])
     by_up = [float(weights[up == count].sum()) for count in range(n + 1)]
-    means = [float(np.sum(weights * f)) for f in (x, x * x, bonds)]
+    factor = np.expm1(x) if top - constant < 0.25 else weights
+    means = [float(np.sum(f)) for f in (weights * x, weights * x * x, factor * bonds)]
     return top, np.array([[*means, *by_up]])

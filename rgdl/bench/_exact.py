@@ -38,9 +38,13 @@ def _strip() -> Timer:
     return lambda: 1e3 * timed(lambda: rgdl.exact.transfer_matrix(model))
 
 
-def _energies(rows: int = 10_000) -> Timer:
+def _energies(rows: int = 10_000, *, plain: bool = True) -> Timer:
     model = rgdl.Ising((64, 64), K=K_CRITICAL)
+    if not plain:
+        named = {"nn": 1.0, "nnn": 0.5}
+        model = rgdl.Ising((64, 64), K=K_CRITICAL, periodic=False, couplings=named)
     spins = random_spins(rows)
+    model.energy(spins[:1])  # lists the terms
     return lambda: 1e3 * timed(lambda: model.energy(spins))
 
 
@@ -60,6 +64,12 @@ BENCHMARKS = (
     Benchmark("Kaufman 1000x1000", "exact", "us", partial(_kaufman, 1000)),
     Benchmark("planar glass 64x64", "exact", "s", _planar),
     Benchmark("energies of 10,000 x 64x64", "exact", "ms", _energies),
+    Benchmark(
+        "energies, open + nnn, 10,000 x 64x64",
+        "exact",
+        "ms",
+        partial(_energies, plain=False),
+    ),
     Benchmark("density of states L=8", "exact", "ms", partial(_density_of_states, 8)),
     Benchmark("density of states L=16", "exact", "ms", partial(_density_of_states, 16)),
     Benchmark(

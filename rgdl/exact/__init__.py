@@ -3,6 +3,7 @@
 Conventions are those of `rgdl.Ising`: weight e^{-H}/Z, H = -K sum s s - h sum s.
 """
 
+from rgdl.exact._binder import UniversalBinder, universal_binder
 from rgdl.exact._chain import chain
 from rgdl.exact._critical import CriticalData, critical, k_eff, universal_log_z
 from rgdl.exact._density import (
@@ -36,6 +37,7 @@ __all__ = [
     "JointDensity",
     "Strip",
     "Thermodynamics",
+    "UniversalBinder",
     "boltzmann",
     "central_charge",
     "chain",
@@ -53,5 +55,6 @@ __all__ = [
     "planar",
     "transfer_matrix",
     "triangular",
+    "universal_binder",
     "universal_log_z",
 ]

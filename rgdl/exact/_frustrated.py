@@ -9,7 +9,7 @@ import decimal
 import math
 from decimal import Decimal
 
-__all__ = ["MOST_DIGITS", "digits_needed", "frustrated_sum"]
+__all__ = ["MOST_DIGITS", "digits_needed", "torus_sum"]
 
 MOST_DIGITS = 2000
 _WANTED = 40
@@ -22,8 +22,10 @@ def digits_needed(m: int, n: int, x: float) -> int:
     return math.ceil((walls + small) / math.log(10)) + _WANTED
 
 
-def frustrated_sum(m: int, n: int, x: float) -> tuple[float, float, float]:
-    """Ln Z and its first two derivatives in x = -K > 0; n is odd.
+def torus_sum(
+    m: int, n: int, x: float, *, antiferromagnet: bool
+) -> tuple[float, float, float]:
+    """Ln Z and its first two derivatives in x = abs(K) > 0; for K < 0, n is odd.
 
     The sign of K moves both momenta by pi. Along an odd extent that exchanges periodic
     and antiperiodic fermions, so that the four products (first letter along m) change
@@ -31,12 +33,14 @@ def frustrated_sum(m: int, n: int, x: float) -> tuple[float, float, float]:
     m even: Z = (AP + AA - PP - PA) / 2; m odd: Z = (PA + AP - AA - PP) / 2.
     """
     with decimal.localcontext() as context:
-        context.prec = digits_needed(m, n, x)
+        context.prec = digits_needed(*((m, n) if antiferromagnet else (2, 2)), x)
         context.Emax, context.Emin = decimal.MAX_EMAX, decimal.MIN_EMIN
         aa, pa = _products(m, n, Decimal(x), 1)
         ap, pp = _products(m, n, Decimal(x), 0)
         sign = -1 if m % 2 else 1
         signed = [(sign, aa), (-sign, pa), (1, ap), (-1, pp)]
+        if not antiferromagnet:
+            signed = [(1, aa), (1, pa), (1, ap), (1, pp)]
         z = sum((s * value for s, (value, _, _) in signed), Decimal(0))
         z1 = sum((s * v * d for s, (v, d, _) in signed), Decimal(0)) / z
         z2 = sum((s * v * (c + d * d) for s, (v, d, c) in signed), Decimal(0)) / z

@@ -7,7 +7,6 @@ towards the one point where the integrand may be singular.
 """
 
 import math
-from fractions import Fraction
 from functools import cache
 from typing import SupportsIndex
 
@@ -16,6 +15,13 @@ import numpy.typing as npt
 
 from rgdl import _validate
 from rgdl.exact import _range
+from rgdl.exact._series import (
+    HIGH,
+    LOW,
+    honeycomb_series,
+    square_series,
+    triangular_series,
+)
 from rgdl.exact._thermodynamics import Thermodynamics
 
 __all__ = ["diagonal_correlation", "honeycomb", "onsager", "triangular"]
@@ -29,7 +35,6 @@ HONEYCOMB = (0.6584789484624084, -4.341125422426011e-17)
 
 _TINY = 1e-9  # below this K two terms of the high-temperature series are exact
 _COLD = 1.0  # above this K the low-temperature series converges by 0.11 per term
-_ORDERS = 24
 _PANELS, _POINTS = 60, 14
 
 
@@ -97,8 +102,8 @@ def onsager(K: float) -> Thermodynamics:
     modulus, product, gamma = _square_moduli(x)
     entropy = None
     if x > _COLD:
-        orders = 2.0 * np.arange(2, _ORDERS)
-        terms = np.array(_dual_series()) * np.exp(-2 * x * orders)
+        orders = 2.0 * np.arange(2, 2 + len(square_series()))
+        terms = np.array(square_series()) * np.exp(-2 * x * orders)
         log_z = 2 * x + float(terms.sum())
         entropy = float(terms @ (1 + 2 * x * orders))
     else:
@@ -164,8 +169,8 @@ def triangular(K: float) -> Thermodynamics:
     entropy is :math:`{\rm Cl}_2(\pi/3)/\pi` = 0.3230659472 per site (G. H. Wannier,
     Phys. Rev. 79, 357 (1950), with his number corrected).
 
-    Relative errors are below 1e-12 for 1e-3 < K < 1; beyond, energy, entropy and
-    specific heat / K^2 keep an absolute error of about 1e-15 max(1, K).
+    Near K = 0 and above K = 1.1 exact series take the integral's place, so that
+    relative errors are below 1e-12 for every K.
 
     Examples
     --------
@@ -195,7 +200,13 @@ def triangular(K: float) -> Thermodynamics:
         bond = np.array([-math.expm1(-4 * x) / 2, 2 * q, -8 * q])
         sides = np.array([2 * soft**2, 2 * (soft + 1) ** 2])
         ground = 1.0
-    value, slope, bend = _mean_log(gap, bond, sides, weights)
+    if coupling > LOW or x < HIGH:
+        value, slope, bend = triangular_series(coupling)
+        slope = abs(slope) if x < HIGH else slope
+        ground = 3.0 if coupling > LOW else 0.0
+    else:
+        value, slope, bend = _mean_log(gap, bond, sides, weights)
+    offset = math.log(2.0) if x < HIGH else 0.0
     heat = x * x * max(bend, 0.0)
     m = 0.0
     if x == TRIANGULAR[0] and coupling > 0:
@@ -204,10 +215,10 @@ def triangular(K: float) -> Thermodynamics:
         m = (w * (1 + q) ** 3 / ((1 + 3 * q) * (1 - q) ** 3)) ** 0.125
     return _per_site(
         coupling,
-        ground * x + value,
+        ground * x + value + offset,
         math.copysign(ground + slope, -coupling) if coupling else 0.0,
         heat,
-        entropy=value - x * slope,
+        entropy=offset + (value - x * slope),
         magnetization=m,
     )
 
@@ -243,8 +254,7 @@ def honeycomb(K: float) -> Thermodynamics:
     evaluated as for `triangular`. :math:`K_c = \ln(2+\sqrt 3)/2`. The magnetization is
     S. Naya's (Prog. Theor. Phys. 11, 53 (1954)): with :math:`z = e^{-2K}`,
     :math:`m^8 = 1 - 16z^3(1+z^3)/[(1-z)(1-z^2)]^3`. Relative errors are below 1e-12 for
-    1e-3 < abs(K) < 1; beyond, energy, entropy and specific heat / K^2 keep an absolute
-    error of about 1e-15 max(1, K).
+    every K.
 
     Examples
     --------
@@ -272,9 +282,15 @@ def honeycomb(K: float) -> Thermodynamics:
             (4 * z - 72 * z**3 + 100 * z**5) / 4,
         ]
     )
-    value, slope, bend = _mean_log(gap, bond, _sides(mesh * math.pi), weights)
-    value = value / 2 + math.log(2.0) / 4
-    heat = x * x * max(bend, 0.0) / 2
+    ground, offset = 1.5, 0.0
+    if x > LOW or x < HIGH:
+        value, slope, bend = honeycomb_series(x)
+        if x < HIGH:
+            ground, offset = 0.0, math.log(2.0)
+    else:
+        value, slope, bend = _mean_log(gap, bond, _sides(mesh * math.pi), weights)
+        value, slope, bend = value / 2 + math.log(2.0) / 4, slope / 2, bend / 2
+    heat = x * x * max(bend, 0.0)
     m = 0.0
     if x == HONEYCOMB[0]:
         heat = math.inf
@@ -282,10 +298,10 @@ def honeycomb(K: float) -> Thermodynamics:
         m = (h * (1 + z * z) ** 3 / ((1 - z) ** 6 * (1 + z) ** 2)) ** 0.125
     return _per_site(
         coupling,
-        1.5 * x + value,
-        math.copysign(1.5 + slope / 2, -coupling) if coupling else 0.0,
+        ground * x + value + offset,
+        math.copysign(ground + slope, -coupling) if coupling else 0.0,
         heat,
-        entropy=value - x * slope / 2,
+        entropy=offset + (value - x * slope),
         magnetization=m,
     )
 
@@ -429,36 +445,6 @@ def _per_site(
         magnetization=magnetization,
         correlation_length=length,
     )
-
-
-@cache
-def _dual_series() -> tuple[float, ...]:
-    """Coefficients of v^4, v^6 ... in ln Z/N - 2K of the square lattice, v = e^{-2K}.
-
-    By duality they are those of ln Z/N - ln(2 cosh^2 K) in v = tanh K, which is
-    ln(1 + u) - sum_p y^p binomial(2p, p)^2 / 4p with u = v^2, y = u(1-u)^2/(1+u)^4.
-    """
-    length = _ORDERS
-
-    def times(a: list[Fraction], b: list[Fraction]) -> list[Fraction]:
-        product = [Fraction(0)] * length
-        for i, left in enumerate(a):
-            for j, right in enumerate(b[: length - i]):
-                product[i + j] += left * right
-        return product
-
-    def series(*start: int) -> list[Fraction]:
-        return [Fraction(c) for c in (*start, *[0] * (length - len(start)))]
-
-    inverse = [Fraction((-1) ** k * math.comb(k + 3, 3)) for k in range(length)]
-    y = times(series(0, 1, -2, 1), inverse)
-    total = [Fraction(0)] + [Fraction((-1) ** (k + 1), k) for k in range(1, length)]
-    power = series(1)
-    for p in range(1, length):
-        power = times(power, y)
-        factor = Fraction(math.comb(2 * p, p) ** 2, 4 * p)
-        total = [t - factor * c for t, c in zip(total, power, strict=True)]
-    return tuple(float(t) for t in total[2:])
 
 
 @cache
