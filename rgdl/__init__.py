@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import rgdl.rg as rg
     from rgdl.bits import pack, unpack
     from rgdl.config import show_config
-    from rgdl.couplings import Couplings
+    from rgdl.couplings import Couplings, LatticeCouplings
     from rgdl.dbn import DBN
     from rgdl.experiments import reproduce
     from rgdl.ising import Ising
@@ -48,6 +48,7 @@ __all__ = [
     "EquilibrationWarning",
     "FileFormatError",
     "Ising",
+    "LatticeCouplings",
     "Report",
     "RgdlError",
     "exact",
@@ -68,6 +69,7 @@ _HOME = {
     "RBM": "rbm",
     "Couplings": "couplings",
     "Ising": "ising",
+    "LatticeCouplings": "couplings",
     "Report": "report",
     "pack": "bits",
     "reproduce": "experiments",

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl import _core
-from rgdl.couplings import Couplings
+from rgdl.couplings._base import BaseCouplings
 
 __all__ = [
     "CouplingKey",
@@ -29,7 +29,6 @@ CouplingKey: TypeAlias = str | int | Offset | tuple[Offset, ...]
 
 LOW_BITS = 6  # spins that are the lanes of a vector when states are enumerated
 _LEVELS = 1 << 20  # most entries of the histogram of an integer walk
-_NOISE = 2.0**-50  # of the sum of all sizes: couplings below are rounding
 _REACH = 4  # of the pairs that names by distance know
 
 
@@ -370,24 +369,12 @@ def pairs_of_matrix(matrix: Any, n_sites: int) -> tuple[npt.NDArray[np.int64], F
     return np.stack([row[rank], column[rank]], axis=1), values[rank]
 
 
-def terms_of_couplings(couplings: Couplings, *, h: npt.ArrayLike) -> Terms:
-    """Terms of reduced couplings, without what is only rounding."""
-    coefficients = couplings.coefficients()
-    size = np.abs(coefficients)
-    size[0] = 0.0
-    masks = np.flatnonzero(size > _NOISE * size.sum())
-    order = np.bitwise_count(masks.astype(np.uint64))
-    groups = []
-    for count in np.unique(order).tolist():
-        chosen = masks[order == count]
-        bits = chosen[:, None] >> np.arange(couplings.n_spins) & 1
-        sites = np.nonzero(bits)[1].reshape(-1, count)
-        rank = np.argsort(coefficients[chosen], kind="stable")
-        groups.append((sites[rank], coefficients[chosen][rank]))
+def terms_of_couplings(couplings: BaseCouplings, *, h: npt.ArrayLike) -> Terms:
+    """Terms of reduced couplings; an unknown constant counts 0."""
     return Terms.of_groups(
         couplings.n_spins,
-        groups,
+        couplings.site_groups(),
         scale=1.0,
         h=h,
-        constant=float(coefficients[0]),
+        constant=couplings.constant or 0.0,
     )

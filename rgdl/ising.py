@@ -19,11 +19,11 @@ from rgdl._terms import (
     terms_of_couplings,
     terms_of_lattice,
 )
-from rgdl.couplings import Couplings
+from rgdl.couplings._base import BaseCouplings
 
 __all__ = ["Ising"]
 
-CouplingsLike: TypeAlias = Mapping[Any, float] | npt.ArrayLike | Couplings | None
+CouplingsLike: TypeAlias = Mapping[Any, float] | npt.ArrayLike | BaseCouplings | None
 
 _PICTURE_SITES = 64 * 64
 _PICTURE_UPDATES = 2_000_000  # of 512 replicas each: about half a second
@@ -68,7 +68,8 @@ class Ising:
         - a symmetric array of shape (N, N) with zero diagonal, or such a scipy.sparse
           array: J of each pair of sites in C order (spin glasses, Hopfield,
           Curie-Weiss).
-        - an `rgdl.Couplings`: reduced, so that K and T are not given.
+        - an `rgdl.Couplings` or `rgdl.LatticeCouplings`: reduced, so that K and T
+          are not given.
 
     Attributes
     ----------
@@ -142,9 +143,9 @@ class Ising:
         self._h = _field(h, self._shape)
         self._periodic = _boundaries(periodic, self.ndim)
         self._cached_terms: Terms | None = None
-        self._given: dict[CouplingKey, float] | Couplings | Any = None
+        self._given: dict[CouplingKey, float] | BaseCouplings | Any = None
         self._pairs: tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]] | None = None
-        if isinstance(couplings, Couplings):
+        if isinstance(couplings, BaseCouplings):
             self._given = couplings
             _check_couplings(couplings, self._shape)
         elif isinstance(couplings, Mapping):
@@ -237,7 +238,7 @@ class Ising:
 
     def _make_terms(self) -> Terms:
         h = np.ravel(self._h)
-        if isinstance(self._given, Couplings):
+        if isinstance(self._given, BaseCouplings):
             return terms_of_couplings(self._given, h=h)
         if self._pairs is not None:
             return Terms.of_groups(self.n_sites, [self._pairs], scale=self._scale, h=h)
@@ -371,7 +372,7 @@ class Ising:
         given: Any = self._given
         if isinstance(given, dict):
             given = frozenset(given.items())
-        elif isinstance(given, Couplings):
+        elif isinstance(given, BaseCouplings):
             terms = self._terms()
             arrays = (terms.sites, terms.starts, terms.relative)
             given = (terms.constant, *(array.tobytes() for array in arrays))
@@ -414,7 +415,7 @@ class Ising:
     def _couplings_text(self) -> str:
         if isinstance(self._given, dict):
             return repr(self._given)
-        if isinstance(self._given, Couplings):
+        if isinstance(self._given, BaseCouplings):
             return f"<Couplings of {self._given.n_spins} spins>"
         return f"<array {self._given.shape}>"
 
@@ -446,7 +447,7 @@ class Ising:
 def _reduced_coupling(
     K: float | None, T: float | None, couplings: CouplingsLike
 ) -> float | None:
-    if isinstance(couplings, Couplings):
+    if isinstance(couplings, BaseCouplings):
         if K is not None or T is not None:
             raise ValueError(
                 "an rgdl.Couplings is reduced already: give neither K nor T with it, "
@@ -492,7 +493,7 @@ def _boundaries(periodic: bool | tuple[bool, ...], ndim: int) -> tuple[bool, ...
     return tuple(bool(closed) for closed in given)
 
 
-def _check_couplings(couplings: Couplings, shape: tuple[int, ...]) -> None:
+def _check_couplings(couplings: BaseCouplings, shape: tuple[int, ...]) -> None:
     if couplings.n_spins != math.prod(shape):
         raise ValueError(
             f"couplings must be of {math.prod(shape)} spins to fit shape {shape}, "

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "blocking_strip",
+    "couplings",
     "flow",
     "receptive_fields",
     "spins",
@@ -269,6 +270,76 @@ def blocking_strip(
     ax.set_ylim(-0.2, 1.02)
     ax.set_aspect("equal")
     ax.set_axis_off()
+    return ax
+
+
+def couplings(
+    *sets: Any,
+    names: Sequence[str] | None = None,
+    n_largest: int = 12,
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw couplings side by side, one row per orbit, with their errors.
+
+    Parameters
+    ----------
+    *sets : rgdl.Couplings or rgdl.LatticeCouplings
+        One or more, matched by label.
+    names : sequence of str, optional
+        One per set, for the legend.
+    n_largest : int, default 12
+        Orbits shown: the largest of any set.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> import rgdl
+    >>> s = rgdl.sample(rgdl.Ising((8, 8), K=0.3), 500, rng=0)
+    >>> found = rgdl.Couplings.from_samples(s)
+    >>> ax = rgdl.plot.couplings(found, ax=Figure().add_subplot())
+    >>> ax.get_yticklabels()[0].get_text()
+    'field'
+    """
+    if not sets or not all(hasattr(each, "values") for each in sets):
+        raise ValueError(f"couplings must be one or more rgdl.Couplings, got {sets!r}")
+    if names is not None and len(names) != len(sets):
+        raise ValueError(f"names must hold {len(sets)} names, got {len(names)}")
+    largest: dict[str, float] = {}
+    for each in sets:
+        for label, value in zip(each.labels, each.values.tolist(), strict=True):
+            largest[label] = max(largest.get(label, 0.0), abs(value))
+    shown = sorted(largest, key=lambda label: -largest[label])[:n_largest]
+    rows = [label for label in largest if label in shown]
+    ax = _axes(ax)
+    ax.axvline(0.0, color=_FRAME, linewidth=0.8)
+    for i, each in enumerate(sets):
+        index = {label: k for k, label in enumerate(each.labels)}
+        kept = [(row, index[label]) for row, label in enumerate(rows) if label in index]
+        at = np.array([row for row, _ in kept]) + 0.6 * ((i + 0.5) / len(sets) - 0.5)
+        picked = [k for _, k in kept]
+        ax.errorbar(
+            each.values[picked],
+            at,
+            xerr=None if each.errors is None else each.errors[picked],
+            color=_LINES[i % len(_LINES)],
+            marker=_MARKERS[i % len(_MARKERS)],
+            linestyle="none",
+            capsize=2,
+            label=None if names is None else names[i],
+        )
+    ax.set_yticks(range(len(rows)), rows)
+    ax.set_ylim(len(rows) - 0.5, -0.5)
+    ax.set_xlabel("coupling in -H")
+    ax.grid(axis="y", color=_DOWN)
+    _quiet(ax)
+    if names is not None:
+        ax.legend(frameon=False)
     return ax
 
 
