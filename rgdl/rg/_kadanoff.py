@@ -1,6 +1,6 @@
 """Kadanoff's block spins: a Boltzmann layer with equal weights on every block."""
 
-from typing import Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -9,6 +9,9 @@ from rgdl import _core, _validate
 from rgdl._rng import RngLike, draw_key
 from rgdl._states import Floats
 from rgdl.rg._blocking import Blocking
+
+if TYPE_CHECKING:
+    from rgdl.rbm import RBM
 
 __all__ = ["Kadanoff"]
 
@@ -130,3 +133,36 @@ class Kadanoff(Blocking):
         weights = np.zeros((block.size, int(np.prod(coarse))))
         weights[np.arange(block.size), block] = self.strength
         return weights
+
+    def as_rbm(self, shape: tuple[int, ...]) -> "RBM":
+        r"""Give the same conditional p(h|v) as a machine, in float64.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            Fine lattice.
+
+        Returns
+        -------
+        rgdl.RBM
+            Spin units, weights as in `layer`, no biases. As a joint machine it has
+            independent blocks: only its conditional is Kadanoff's rule.
+
+        Raises
+        ------
+        ValueError
+            When b does not divide every extent.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> rule = rgdl.rg.Kadanoff(strength=0.5)
+        >>> up = [[1, 1, 1, -1]]
+        >>> layer = rule.as_rbm((4,)).as_transform()
+        >>> bool(layer.log_prob(up, [[1, 1]]) == rule.log_prob(up, [[1, 1]]))
+        True
+        """
+        from rgdl.rbm import RBM  # which knows about transforms
+
+        weights = self.layer(shape)
+        return RBM.from_weights(weights, *(np.zeros(n) for n in weights.shape))
