@@ -296,9 +296,11 @@ def _pushed(
     key: tuple[int, ...],
     reasons: dict[str, str],
 ) -> LatticeCouplings | None:
-    coarse = transform.coarse_shape(model.shape)
+    coarse = transform._torus(model.shape)
     if coarse is None:
-        reasons["h_push"] = "the coarse variables form no lattice"
+        reasons["h_push"] = (
+            "the coarse variables form no chain, square or cubic lattice"
+        )
         return None
     if min(coarse) < 2:
         reasons["h_push"] = f"the coarse lattice {coarse} is too small"

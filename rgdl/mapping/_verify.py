@@ -105,7 +105,7 @@ def _verify_conditional(
         reasons.update(h_push=why, log_z_h=why, log_z=why)
     else:
         log_z_h = log_sum_exp(push + log_z_v)
-        coarse = transform.coarse_shape(model.shape)
+        coarse = transform._torus(model.shape)
         h_push, why = _couplings(push + log_z_v, coarse)
         if h_push is None:
             reasons["h_push"] = why

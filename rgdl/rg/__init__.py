@@ -4,7 +4,7 @@ A `Transform` is a distribution p(h|v) of coarse variables given fine ones. Deci
 the majority rule and a layer of a Boltzmann machine are the same kind of object here.
 """
 
-from rgdl.rg._blocking import Decimation, MajorityRule
+from rgdl.rg._blocking import MajorityRule
 from rgdl.rg._compose import Compose
 from rgdl.rg._cumulant import (
     checkerboard,
@@ -12,6 +12,8 @@ from rgdl.rg._cumulant import (
     niemeijer_van_leeuwen,
     niemeijer_van_leeuwen_flow,
 )
+from rgdl.rg._decimation import CoarseLattice, Decimation
+from rgdl.rg._filter import FilterTransform, filter_gradient, train_filter
 from rgdl.rg._fixed_point import FixedPoint
 from rgdl.rg._flow import Flow, decimate_chain
 from rgdl.rg._kadanoff import Kadanoff
@@ -29,8 +31,10 @@ from rgdl.rg._variational import (
 
 __all__ = [
     "STANDARD_OPERATORS",
+    "CoarseLattice",
     "Compose",
     "Decimation",
+    "FilterTransform",
     "FixedPoint",
     "Flow",
     "FreeEnergyBound",
@@ -43,6 +47,7 @@ __all__ = [
     "checkerboard",
     "checkerboard_flow",
     "decimate_chain",
+    "filter_gradient",
     "kadanoff_bound",
     "kadanoff_flow",
     "kadanoff_variational",
@@ -52,4 +57,5 @@ __all__ = [
     "niemeijer_van_leeuwen",
     "niemeijer_van_leeuwen_flow",
     "operator_sums",
+    "train_filter",
 ]

@@ -1,4 +1,4 @@
-"""Block spins on lattices: decimation and the majority rule."""
+"""Block spins on lattices: blocks of b sites per axis and the majority rule."""
 
 import math
 from typing import SupportsIndex
@@ -70,74 +70,6 @@ class Blocking(Transform):
         blocks = spins.reshape(len(spins), *split)
         within = tuple(range(2, blocks.ndim, 2))
         return np.asarray(blocks.sum(axis=within, dtype=np.int64))
-
-
-class Decimation(Blocking):
-    r"""Keep the sites whose coordinates are all divisible by b.
-
-    Parameters
-    ----------
-    b : int, default 2
-        Length scale factor.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For b below 2.
-
-    Notes
-    -----
-    :math:`p(h|v) = \prod_j \delta(h_j, v_{bj})`. On a chain the flow of the coupling is
-    exact, see `decimate_chain`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import rgdl
-    >>> s = np.array([[1, -1, -1, 1, -1, -1]], dtype=np.int8)
-    >>> rgdl.rg.Decimation(b=2).coarsen(s)
-    array([[ 1, -1, -1]], dtype=int8)
-    """
-
-    def __init__(self, b: SupportsIndex = 2) -> None:
-        self.b = _validate.count(b, "b", least=2)
-
-    def __repr__(self) -> str:
-        return f"Decimation(b={self.b})"
-
-    def coarsen(self, s: npt.ArrayLike, *, rng: RngLike = None) -> npt.NDArray[np.int8]:
-        r"""Kept spins of every configuration.
-
-        Parameters
-        ----------
-        s : array_like, shape (n, \*lattice)
-            Spins -1/+1, one to three lattice axes.
-        rng : ignored
-            Nothing is random here.
-
-        Returns
-        -------
-        ndarray of int8, shape (n, \*lattice / b)
-
-        Raises
-        ------
-        ValueError
-            For values other than -1 and +1, or extents that b does not divide.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import rgdl
-        >>> rgdl.rg.Decimation(b=2).coarsen(np.ones((5, 8, 8))).shape
-        (5, 4, 4)
-        """
-        return _core.decimate(self._fine(s, "s"), self.b)
-
-    def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:
-        """Logarithms of p(h_j up|v) and p(h_j down|v): 0 and -inf, see `Transform`."""
-        kept = _core.decimate(self._fine(v, "v"), self.b)
-        up = np.where(kept.reshape(len(kept), -1) > 0, 0.0, -np.inf)
-        return up, np.where(up == 0, -np.inf, 0.0)
 
 
 class MajorityRule(Blocking):

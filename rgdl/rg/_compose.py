@@ -84,6 +84,13 @@ class Compose(Transform):
             coarse = each.coarse_shape(coarse)
         return coarse
 
+    def _torus(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Coarse shape where its axes are those of a plain lattice."""
+        fine: tuple[int, ...] | None = shape
+        for each in self.transforms[:-1]:
+            fine = each.coarse_shape(fine) if fine is not None else None
+        return None if fine is None else self.transforms[-1]._torus(fine)
+
     def coarsen(self, s: npt.ArrayLike, *, rng: RngLike = None) -> npt.NDArray[Any]:
         r"""Draw the coarsest variables.
 

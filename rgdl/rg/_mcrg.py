@@ -13,8 +13,9 @@ from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
 from rgdl._states import Floats
 from rgdl.ising import Ising
-from rgdl.rg._blocking import Decimation, MajorityRule
+from rgdl.rg._blocking import MajorityRule
 from rgdl.rg._chains import packed_chains
+from rgdl.rg._decimation import Decimation
 from rgdl.rg._operators import OperatorSet, pack_rows, unpack_rows
 from rgdl.rg._transform import Transform
 
