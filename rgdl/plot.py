@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "blocking_strip",
+    "comparison",
     "couplings",
     "flow",
     "receptive_fields",
@@ -33,6 +34,18 @@ _LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _DIVERGING = "RdBu_r"
 _FRAME = "#8a8577"
+_SCALARS = {
+    "nn": "nearest-neighbour coupling of H_push",
+    "reach": "reach of pair couplings in coarse lattice constants",
+    "many_body": "share of many-body couplings",
+    "y_t": "y_t",
+    "y_h": "y_h",
+    "magnetization": "<|m|> of the coarse spins",
+    "energy": "energy per coarse site",
+    "k_eff": "K_eff",
+    "information": "I(h : E) in nats",
+    "kl_push": "KL(P_push || p_h) in nats",
+}
 
 
 def spins(s: npt.ArrayLike, *, ax: "Axes | None" = None) -> "Axes":
@@ -270,6 +283,69 @@ def blocking_strip(
     ax.set_ylim(-0.2, 1.02)
     ax.set_aspect("equal")
     ax.set_axis_off()
+    return ax
+
+
+def comparison(
+    result: Any, *, quantity: str = "correlator", ax: "Axes | None" = None
+) -> "Axes":
+    """Draw what `rgdl.rg.compare` measured, one line or one row per transform.
+
+    Parameters
+    ----------
+    result : rgdl.rg.Comparison
+    quantity : str, default "correlator"
+        "correlator" draws <h v> over the distance; "couplings" those of H_push side by
+        side; else a column of the table: "nn", "reach", "many_body", "y_t", "y_h",
+        "magnetization", "energy", "k_eff", "information" or "kl_push".
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> import rgdl
+    >>> rules = [rgdl.rg.Decimation(), rgdl.rg.MajorityRule()]
+    >>> table = rgdl.rg.compare(rgdl.Ising(8, K=0.5), rules)
+    >>> rgdl.plot.comparison(table, ax=Figure().add_subplot()).get_xlabel()
+    'distance in fine lattice constants'
+    """
+    one_of(quantity, "quantity", ("correlator", "couplings", *_SCALARS))
+    rows = result.rows
+    if quantity == "couplings":
+        known = [row for row in rows if row.couplings is not None]
+        if not known:
+            raise ValueError("result has no couplings to draw")
+        sets = [row.couplings for row in known]
+        return couplings(*sets, names=[row.name for row in known], ax=ax)
+    ax = _axes(ax)
+    for i, row in enumerate(rows):
+        style: dict[str, Any] = {
+            "color": _LINES[i % len(_LINES)],
+            "marker": _MARKERS[i % len(_MARKERS)],
+            "capsize": 2,
+        }
+        if quantity == "correlator":
+            distance = np.arange(len(row.correlator))
+            error = row.correlator_error
+            ax.errorbar(distance, row.correlator, error, label=row.name, **style)
+        else:
+            value, error = getattr(row, quantity)
+            ax.errorbar([value], [i], xerr=[error], linestyle="none", **style)
+    if quantity == "correlator":
+        ax.set_xlabel("distance in fine lattice constants")
+        ax.set_ylabel("<h v>")
+        ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
+        ax.legend(frameon=False)
+    else:
+        ax.set_yticks(range(len(rows)), [row.name for row in rows])
+        ax.set_ylim(len(rows) - 0.5, -0.5)
+        ax.set_xlabel(_SCALARS[quantity])
+    _quiet(ax)
     return ax
 
 

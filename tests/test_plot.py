@@ -19,10 +19,12 @@ HISTORY = {
     "reconstruction_error": [0.25, 0.2, 0.18],
 }
 COUPLINGS = rgdl.LatticeCouplings(8, {"nn": [(0,), (1,)]}, [0.4], errors=[0.01])
+COMPARISON = rgdl.rg.compare(rgdl.Ising(8, K=0.5), [rgdl.rg.Decimation()])
 DRAW = {
     "spins": lambda ax: plot.spins(np.ones((4, 6)), ax=ax),
     "receptive_fields": lambda ax: plot.receptive_fields(FIELDS, ax=ax),
     "weights": lambda ax: plot.weights(FIELDS[0], ax=ax),
+    "comparison": lambda ax: plot.comparison(COMPARISON, ax=ax),
     "couplings": lambda ax: plot.couplings(COUPLINGS, ax=ax),
     "flow": lambda ax: plot.flow([[1.0, 0.1], [0.5, 0.2]], ax=ax),
     "blocking_strip": lambda ax: plot.blocking_strip([np.ones((4, 4))], ax=ax),

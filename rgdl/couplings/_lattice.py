@@ -86,7 +86,10 @@ class LatticeCouplings(BaseCouplings):
         constant: float | None = None,
         images: bool = True,
     ) -> None:
-        self.shape = _validate.shape_of(shape, "shape", max_ndim=3)
+        given = shape if isinstance(shape, tuple | list) else (shape,)
+        self.shape = tuple(_validate.count(n, "every extent of shape") for n in given)
+        if not 1 <= len(self.shape) <= 3:
+            raise ValueError(f"shape must have 1 to 3 extents, got {shape!r}")
         self.n_spins = math.prod(self.shape)
         self.orbits = orbits_of(orbits, self.shape, images=images)
         self.values = _numbers(values, "values", len(self.orbits))

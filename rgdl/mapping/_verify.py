@@ -11,13 +11,13 @@ from rgdl.couplings import Couplings
 from rgdl.ising import Ising
 from rgdl.mapping._report import MappingReport
 from rgdl.rg import Transform
+from rgdl.rg._push import push_forward
 
 __all__ = ["verify"]
 
 _MAX_VISIBLE = 16
 _MAX_HIDDEN = 20
 _MAX_DIRECT = 1 << 22  # (v, h) pairs summed one by one for the identities
-_CHUNK = 1 << 20  # entries of a work array
 
 
 def verify(model: Ising, machine: Transform | BoltzmannLayer) -> MappingReport:
@@ -105,7 +105,8 @@ def _verify_conditional(
         reasons.update(h_push=why, log_z_h=why, log_z=why)
     else:
         log_z_h = log_sum_exp(push + log_z_v)
-        coarse = transform._torus(model.shape)
+        closed = all(model.periodic)
+        coarse = transform._torus(model.shape) if closed else None
         h_push, why = _couplings(push + log_z_v, coarse)
         if h_push is None:
             reasons["h_push"] = why
@@ -156,36 +157,14 @@ def _visible_parameters(
 
 
 def _push_forward(log_p: Floats, up: Floats, down: Floats) -> tuple[Floats | None, str]:
-    """Ln sum_v P(v) p(h|v) for every h, or None and the reason.
-
-    p(h|v) factors over h, so with the hidden units cut into two halves the sum over v
-    is a product of two matrices.
-    """
+    """Ln sum_v P(v) p(h|v) for every h, or None and the reason."""
     n_hidden = up.shape[1]
     if n_hidden > _MAX_HIDDEN:
         return None, f"{n_hidden} hidden units, at most {_MAX_HIDDEN} are enumerated"
-    low = n_hidden // 2
-    total = np.zeros((1 << (n_hidden - low), 1 << low))
-    step = max(_CHUNK >> (n_hidden - low), 1)
-    for start in range(0, len(log_p), step):
-        rows = slice(start, start + step)
-        weights = np.exp(log_p[rows])[:, None]
-        lower = weights * _joint(np.exp(up[rows, :low]), np.exp(down[rows, :low]))
-        upper = _joint(np.exp(up[rows, low:]), np.exp(down[rows, low:]))
-        total += upper.T @ lower
-    if not (total > 0).all():
+    push = push_forward(log_p, up, down)
+    if not np.isfinite(push).all():
         return None, "some hidden state has probability 0 in float64"
-    return np.log(total.ravel()), ""
-
-
-def _joint(up: Floats, down: Floats) -> Floats:
-    """Product of independent two-state probabilities, (n, 2**n_units); bit 1 = up."""
-    result = np.ones((len(up), 1))
-    for j in range(up.shape[1]):
-        result = np.concatenate(
-            [result * down[:, j, None], result * up[:, j, None]], axis=1
-        )
-    return result
+    return push, ""
 
 
 def _couplings(
