@@ -12,14 +12,14 @@ K_C = rgdl.exact.K_CRITICAL
 
 @pytest.mark.parametrize("K", [0.43, 0.44])
 def test_critical_point_is_found(K):
-    # statistical error 1e-4 at levels 2 and 3; K = 0.43 is 40 of them away
+    # statistical error 6e-4 at every level: a K_c wrong by 0.004 would be seen
     run = rg.match_lattices(
-        rgdl.Ising((32, 32), K=K), rg.MajorityRule(), levels=3, n=12_000, rng=7
+        rgdl.Ising((32, 32), K=K), rg.MajorityRule(), levels=3, n=25_000, rng=7
     )
-    assert run.combined_error[-1] < 4e-4
+    assert run.combined_error[-1] < 8e-4
     assert abs(run.combined[-1] - K_C) < 4 * run.combined_error[-1]
-    # nn at the first level is biased by the irrelevant couplings, but near
-    assert abs(run.k_c[0, 0] - K_C) < 2e-3
+    # at the first level the irrelevant couplings spread the operators apart
+    assert np.ptp(run.k_c[0]) > 2 * np.ptp(run.k_c[1])
     if K == 0.43:
         assert abs(run.combined[-1] - K) > 10 * run.combined_error[-1]
 

@@ -33,15 +33,16 @@ class MatchingResult:
     K : float
         Where the simulations ran.
     shape : tuple of int
-        Of the larger lattice; the smaller one has half its extents (1/b).
+        Of the larger lattice; the extents of the smaller one are divided by b.
     labels : tuple of str
         Even operators.
     k_c, k_c_error : ndarray of float64, shape (levels, n_operators)
         Estimate from matching level n of the large lattice with level n - 1 of the
         small one, n = 1, 2, ..., and its jackknife error.
     combined, combined_error : ndarray of float64, shape (levels,)
-        Mean over the operators, weighted with their inverse variances, and its jackknife
-        error. It is statistical: the first levels carry the irrelevant couplings' bias.
+        Mean over the operators, weighted with their inverse variances, and its
+        jackknife error. That is statistical: the first levels carry the irrelevant
+        couplings' bias, the last ones that of small lattices.
     difference : ndarray of float64, shape (levels, n_operators)
         <S_a> on the large lattice less that on the small one, per site.
     n : int
@@ -73,8 +74,8 @@ class MatchingResult:
         size = "x".join(map(str, self.shape))
         head = "".join(f"{label:>14}" for label in ("all", *self.labels))
         lines = [
-            f"Matching of {size} with a lattice of half the extents at K={self.K:.10g}, "
-            f"{self.n} configurations each",
+            f"Matching of {size} with the next smaller lattice at K={self.K:.10g}, "
+            f"{self.n} configurations of each",
             f"K_c      {head}",
         ]
         for level in range(len(self.k_c)):
@@ -191,7 +192,7 @@ def match_lattices(
 
 
 class _Moments:
-    """Sums of the even operators at all levels, and with the energy, per chain group."""
+    """Sums of the even operators at all levels, alone and times the energy."""
 
     def __init__(self, levels: int, n_even: int) -> None:
         self.n = np.zeros(_GROUPS)
@@ -202,7 +203,7 @@ class _Moments:
     def add(
         self, sums: Iterator[npt.NDArray[np.int32]], energy: npt.NDArray[np.int32]
     ) -> None:
-        """Add (chains, n_operators) of every level; chains split into groups in order."""
+        """Add (chains, n_operators) of every level; groups are chains in order."""
         e = energy.reshape(_GROUPS, -1).astype(float)
         self.n += e.shape[1]
         self.energy += e.sum(axis=1)
