@@ -26,7 +26,8 @@ def verify(model: Ising, machine: Transform | BoltzmannLayer) -> MappingReport:
     Parameters
     ----------
     model : Ising
-        At most 16 sites; its law is :math:`P(v) = e^{-H[v]}/Z`.
+        At most 16 sites (see `estimate` for more); its law is
+        :math:`P(v) = e^{-H[v]}/Z`.
     machine : rgdl.RBM or Transform
         An RBM is judged as the joint machine :math:`e^{-E(v,h)}` with
         :math:`T = -E + H`. Any `rgdl.rg.Transform`, `RBMTransform` included, is judged
@@ -72,7 +73,7 @@ def verify(model: Ising, machine: Transform | BoltzmannLayer) -> MappingReport:
     if model.n_sites > _MAX_VISIBLE:
         raise ValueError(
             f"model must have at most {_MAX_VISIBLE} sites to be enumerated, "
-            f"got {model.n_sites}"
+            f"got {model.n_sites}; use mapping.estimate to sample it"
         )
     energies = model._terms().table()
     if isinstance(machine, Transform):

@@ -5,7 +5,8 @@ the majority rule and a layer of a Boltzmann machine are the same kind of object
 """
 
 from rgdl.rg._blocking import MajorityRule
-from rgdl.rg._compare import Comparison, ComparisonRow, compare
+from rgdl.rg._compare import compare
+from rgdl.rg._comparison import Comparison, ComparisonRow
 from rgdl.rg._compose import Compose
 from rgdl.rg._cumulant import (
     checkerboard,
