@@ -162,5 +162,3 @@ def test_no_chains_and_no_draws():
             *((4, 4), 0.4, 0.0, 1, words, streams, 1, draws, 1, True, 1, None)
         )
         assert [a.shape for a in out] == [(draws, chains)] * 5
-
-

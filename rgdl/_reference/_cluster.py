@@ -25,7 +25,9 @@ class Strips:
         self.plane_rows = shape[-2] if len(shape) > 1 else 1
         self.n_strips = -(-self.width // 64)
         parity = np.indices(shape).sum(axis=0) % 2
-        self.sublattice = np.where((K < 0) & (parity == 1), -1, 1).reshape(-1, shape[-1])
+        self.sublattice = np.where((K < 0) & (parity == 1), -1, 1).reshape(
+            -1, shape[-1]
+        )
 
     def after(self, site: Site, axis: int, step: int = 1) -> Site:
         """Neighbour along axis 0 (columns), 1 (rows of a plane) or 2 (planes)."""
@@ -158,7 +160,7 @@ class Pool:
 
 @dataclass
 class Flood:
-    """A cluster that grows word by word; a word's bonds are drawn when it is touched."""
+    """A cluster that grows word by word; bonds are drawn when a word is touched."""
 
     strips: Strips
     spins: Spins
@@ -264,9 +266,7 @@ def cluster_chain(
         for _ in range(thin if method == SWENDSEN_WANG else thin * clusters_per_sweep):
             aligned = mapped * strips.sublattice == (1 if h > 0 else -1)
             if method == SWENDSEN_WANG:
-                m2, m4 = swendsen_wang(
-                    strips, mapped, aligned, p_bond, p_ghost, stream
-                )
+                m2, m4 = swendsen_wang(strips, mapped, aligned, p_bond, p_ghost, stream)
                 visited += mapped.size
             else:
                 visited += wolff(strips, mapped, aligned, pools)
@@ -275,7 +275,8 @@ def cluster_chain(
         spins[...] = (mapped * strips.sublattice).reshape(shape)
         wide = spins.astype(np.int64)
         bonds = sum(
-            int((wide * np.roll(wide, -1, axis=axis)).sum()) for axis in range(len(shape))
+            int((wide * np.roll(wide, -1, axis=axis)).sum())
+            for axis in range(len(shape))
         )
         rows.append((bonds, int(wide.sum()), m2, m4, visited))
     columns = [np.array(column) for column in zip(*rows, strict=True)]

@@ -178,7 +178,8 @@ INLINE void unite(uint32_t *parent, uint32_t a, uint32_t b)
 {
     a = find_root(parent, a);
     b = find_root(parent, b);
-    parent[a > b ? a : b] = a > b ? b : a;
+    uint32_t swap = (a ^ b) & (0 - (uint32_t)(a < b)); /* min and max would go by way of xmm */
+    parent[a ^ swap] = b ^ swap;
 }
 
 /* The labels of a row, by column of the run's end. */
