@@ -202,7 +202,7 @@ INLINE uint64_t first_links(uint64_t links, uint64_t ends, uint64_t *landed)
     return stop & links;
 }
 
-/* Unite what links join, the links in `done` excepted. */
+/* Unite what links join: runs of rows a and b, whose labels stand at their ends. */
 INLINE void unite_links(const rg_sw_t *sw, uint64_t links, uint64_t ends_a, const uint32_t *a,
                         uint64_t ends_b, const uint32_t *b)
 {
