@@ -4,6 +4,14 @@ Slow on purpose. Tests compare every kernel with its twin here; notebooks may sh
 """
 
 from rgdl._reference._block import decimate, majority
+from rgdl._reference._cluster import (
+    Pool,
+    Strips,
+    bond_probability,
+    cluster_chain,
+    swendsen_wang,
+    wolff,
+)
 from rgdl._reference._exact import (
     ising_enumerate,
     ising_sums,
@@ -30,8 +38,12 @@ from rgdl._reference._streams import Stream, exp, log, normals, permutation
 from rgdl._reference._transfer import column_weights, torus_sum, transfer_apply
 
 __all__ = [
+    "Pool",
     "Stream",
+    "Strips",
     "biased_plane",
+    "bond_probability",
+    "cluster_chain",
     "column_weights",
     "decimate",
     "exp",
@@ -51,6 +63,7 @@ __all__ = [
     "states_count",
     "states_sums",
     "states_table",
+    "swendsen_wang",
     "terms_sums",
     "threshold_bits",
     "torus_sum",
@@ -59,4 +72,5 @@ __all__ = [
     "unit_means",
     "update_group",
     "walsh_hadamard",
+    "wolff",
 ]

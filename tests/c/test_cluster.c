@@ -1,0 +1,208 @@
+/* Cluster updates: strips, variants, workers, budgets, refusals, failed allocations. */
+#include "harness.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "rg_bits.h"
+#include "rg_cluster.h"
+#include "rg_dispatch.h"
+
+static const char *const VARIANTS[] = {"portable", "avx2", "avx512"};
+static const uint64_t KEY[4] = {1, 2, 3, 4};
+
+enum { CHAINS = 3, DRAWS = 4 };
+
+typedef struct {
+    int64_t bonds[DRAWS * CHAINS];
+    int64_t magnetization[DRAWS * CHAINS];
+    double m2[DRAWS * CHAINS];
+    double m4[DRAWS * CHAINS];
+    uint64_t visited[DRAWS * CHAINS];
+    uint64_t words[CHAINS * 64];
+    uint64_t streams[CHAINS * 4 * RG_LANES];
+} output_t;
+
+static rg_cluster_t job_of(const rg_torus_t *torus, int method, output_t *out)
+{
+    memset(out, 0, sizeof *out);
+    for (size_t chain = 0; chain < CHAINS; chain++) {
+        rg_stream_t stream;
+        rg_stream_init(&stream, KEY, RG_PURPOSE_CLUSTER, chain);
+        memcpy(&out->streams[chain * 4 * RG_LANES], &stream, sizeof stream);
+    }
+    return (rg_cluster_t){.torus = *torus,
+                          .K = 0.4,
+                          .h = 0.01,
+                          .method = method,
+                          .improved = true,
+                          .chains = CHAINS,
+                          .draws = DRAWS,
+                          .thin = 2,
+                          .clusters_per_sweep = method == RG_CLUSTER_SW ? 1 : 3,
+                          .workers = 1,
+                          .words = out->words,
+                          .streams = out->streams,
+                          .bonds = out->bonds,
+                          .magnetization = out->magnetization,
+                          .m2 = out->m2,
+                          .m4 = out->m4,
+                          .visited = out->visited};
+}
+
+static void simulate(const char *variant, const rg_torus_t *torus, int method, size_t workers,
+                     size_t budget, output_t *out)
+{
+    CHECK(rg_dispatch_init(variant) == RG_OK);
+    rg_cluster_t job = job_of(torus, method, out);
+    job.workers = workers;
+    CHECK(rg_cluster_init(&job) == RG_OK);
+    int ret = RG_MORE;
+    while (ret == RG_MORE) {
+        ret = rg_cluster_run(&job, budget);
+    }
+    CHECK(ret == RG_OK);
+    CHECK(rg_cluster_done(&job) == 1.0);
+    rg_cluster_free(&job);
+}
+
+static void variants_workers_and_budgets_agree(void)
+{
+    static const rg_torus_t shapes[] = {{1, {7}},       {1, {200}},     {2, {2, 2}},
+                                        {2, {9, 64}},   {2, {11, 65}},  {2, {5, 140}},
+                                        {3, {5, 4, 6}}, {3, {2, 3, 70}}};
+    static output_t golden;
+    static output_t other;
+    for (size_t i = 0; i < 2 * sizeof shapes / sizeof shapes[0]; i++) {
+        const rg_torus_t *torus = &shapes[i / 2];
+        simulate("portable", torus, (int)(i % 2), 1, 1000, &golden);
+        for (size_t v = 0; v < 3; v++) {
+            if (rg_kernels_named(VARIANTS[v]) != NULL) {
+                simulate(VARIANTS[v], torus, (int)(i % 2), 1 + v, 1 + 2 * v, &other);
+                CHECK(memcmp(&golden, &other, sizeof golden) == 0);
+            }
+        }
+    }
+    CHECK(rg_dispatch_init(NULL) == RG_OK);
+}
+
+static void strips_keep_every_bit(void)
+{
+    static const rg_torus_t shapes[] = {
+        {1, {2}},     {1, {64}},     {1, {130}},    {2, {3, 5}},    {2, {7, 64}},
+        {2, {5, 65}}, {2, {4, 128}}, {2, {6, 132}}, {3, {2, 3, 4}}, {3, {2, 4, 66}}};
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        rg_strips_t strips;
+        bool even = true;
+        for (size_t axis = 0; axis < shapes[i].ndim; axis++) {
+            even = even && shapes[i].extents[axis] % 2 == 0;
+        }
+        CHECK(rg_strips_init(&strips, &shapes[i], -1.0) == (even ? RG_OK : RG_ERR_ARGUMENT));
+        CHECK(even || rg_strips_init(&strips, &shapes[i], 1.0) == RG_OK);
+        size_t n_packed = rg_bits_words(strips.n_sites);
+        uint64_t *packed = calloc(3 * n_packed, sizeof *packed);
+        uint64_t *words = calloc(strips.n_words, sizeof *words);
+        rg_stream_t stream;
+        rg_stream_init(&stream, KEY, 1, i);
+        for (size_t k = 0; k < n_packed; k++) {
+            uint64_t plane[RG_LANES];
+            rg_stream_plane(&stream, plane);
+            packed[k] = plane[0];
+        }
+        packed[n_packed - 1] &= UINT64_MAX >> (64 * n_packed - strips.n_sites);
+        rg_strips_load(&strips, packed, words);
+        rg_strips_store(&strips, words, &packed[n_packed]);
+        CHECK(memcmp(packed, &packed[n_packed], n_packed * sizeof *packed) == 0);
+        free(packed);
+        free(words);
+    }
+}
+
+static void beyond_goes_there_and_back(void)
+{
+    static const rg_torus_t torus = {3, {3, 4, 150}};
+    rg_strips_t strips;
+    CHECK(rg_strips_init(&strips, &torus, 1.0) == RG_OK);
+    static const size_t turns[3] = {3, 4, 3};
+    for (size_t i = 0; i < strips.n_words; i++) {
+        for (size_t axis = 0; axis < 3; axis++) {
+            size_t there = rg_strips_beyond(&strips, i, axis, 1);
+            CHECK(there < strips.n_words && there != i);
+            CHECK(rg_strips_beyond(&strips, there, axis, -1) == i);
+            for (size_t turn = 1; turn < turns[axis]; turn++) {
+                there = rg_strips_beyond(&strips, there, axis, 1);
+            }
+            CHECK(there == i);
+        }
+    }
+}
+
+static void coins_have_their_probability(void)
+{
+    rg_coin_t half = rg_coin_of_bond(0.5 * log(2.0));
+    CHECK(fabs(ldexp((double)half.threshold, -64) - 0.5) < 1e-15 && half.certain == 0);
+    CHECK(rg_coin_of_bond(0.0).threshold == 0);
+    CHECK(rg_coin_of_bond(100.0).certain == UINT64_MAX);
+}
+
+static void bad_jobs_are_refused(void)
+{
+    static const rg_torus_t odd = {2, {3, 4}};
+    static const rg_torus_t thin = {2, {4, 1}};
+    static const rg_torus_t huge = {2, {(size_t)1 << 20, (size_t)1 << 20}};
+    static output_t out;
+    const rg_cluster_t good = job_of(&odd, RG_CLUSTER_SW, &out);
+    rg_cluster_t bad[8];
+    for (size_t i = 0; i < 8; i++) {
+        bad[i] = good;
+    }
+    bad[0].K = (double)NAN;
+    bad[1].h = (double)INFINITY;
+    bad[2].method = 2;
+    bad[3].thin = 0;
+    bad[4].clusters_per_sweep = 0;
+    bad[5].workers = 0;
+    bad[6].K = -0.1; /* frustrated */
+    bad[7].torus = thin;
+    for (size_t i = 0; i < 8; i++) {
+        CHECK(rg_cluster_init(&bad[i]) == RG_ERR_ARGUMENT);
+        rg_cluster_free(&bad[i]);
+    }
+    rg_cluster_t job = good;
+    job.draws = SIZE_MAX;
+    CHECK(rg_cluster_init(&job) == RG_ERR_OVERFLOW);
+    rg_cluster_free(&job);
+    job = good;
+    job.torus = huge;
+    CHECK(rg_cluster_init(&job) == RG_ERR_OVERFLOW);
+    rg_cluster_free(&job);
+}
+
+static void failed_allocations_leave_nothing_behind(void)
+{
+    static const rg_torus_t torus = {2, {4, 4}};
+    static output_t out;
+    for (int method = RG_CLUSTER_WOLFF; method <= RG_CLUSTER_SW; method++) {
+        for (long n = 0; n < 6; n++) {
+            rg_cluster_t job = job_of(&torus, method, &out);
+            rg_test_fail_allocation_after(n);
+            CHECK(rg_cluster_init(&job) == (n < 5 ? RG_ERR_MEMORY : RG_OK));
+            rg_test_fail_allocation_after(-1);
+            rg_cluster_free(&job);
+        }
+    }
+}
+
+static const harness_test_t TESTS[] = {
+    TEST(variants_workers_and_budgets_agree),
+    TEST(strips_keep_every_bit),
+    TEST(beyond_goes_there_and_back),
+    TEST(coins_have_their_probability),
+    TEST(bad_jobs_are_refused),
+    TEST(failed_allocations_leave_nothing_behind),
+};
+
+int main(int argc, char **argv)
+{
+    return harness_main(argc, argv, TESTS, sizeof TESTS / sizeof TESTS[0]);
+}
