@@ -51,7 +51,7 @@ class TraceEstimates(Mapping[str, Series]):
         """
         if K is None:
             self._one_coupling()
-            moments = {**self._series, **self._moments()}
+            moments = {**self, **self._moments()}
             return stats.mean(moments[_validate.one_of(name, "name", tuple(moments))])
         return self._histograms().estimate(None, name, K=K)
 
@@ -183,7 +183,8 @@ class TraceEstimates(Mapping[str, Series]):
         >>> import rgdl
         >>> model = rgdl.Ising((16, 16), K=0.3)
         >>> s = rgdl.sample(model, 2048, rng=0)[None]
-        >>> series = rgdl.observables.measure(model, s, ["magnetization", "lowest_mode"])
+        >>> names = ["magnetization", "lowest_mode"]
+        >>> series = rgdl.observables.measure(model, s, names)
         >>> xi = rgdl.Trace(series, model=model).correlation_length()
         >>> abs(xi.value - 1.6) < 0.1
         True
@@ -257,8 +258,8 @@ class TraceEstimates(Mapping[str, Series]):
     def _derived(
         self, f: Callable[..., float], *names: str, K: float | None
     ) -> Estimate:
-        """Function of means, by jackknife; reweighted where K is given."""
-        known = {**self._series, **self._moments()}
+        """Estimate a function of means, by jackknife; reweighted where K is given."""
+        known = {**self, **self._moments()}
         for name in names:
             if name not in known:
                 raise ValueError(
@@ -290,7 +291,7 @@ class TraceEstimates(Mapping[str, Series]):
                     "reweighting needs the energy and a model with a K, got "
                     f"{list(self)} of {self.model!r}"
                 )
-            observables = {**self._series, **self._moments()}
+            observables = {**self, **self._moments()}
             # the energies of integer couplings are integers
             energies = np.round(self.model.n_sites * self["energy"], 6)
             ladder = [self.model.K] if self._ladder is None else self._ladder

@@ -2,7 +2,7 @@ r"""Observables of configurations: structure factor, correlations, order paramet
 
 Configurations have shape ``(n, *lattice)`` with 1 to 3 lattice axes, all taken as
 periodic here, and results have one entry per configuration, so that errors can be made
-from them. The Fourier transforms run in single precision: relative errors of about 1e-6.
+from them. Fourier transforms run in single precision: relative errors of about 1e-6.
 """
 
 import math
@@ -220,7 +220,7 @@ def lowest_modes(s: npt.ArrayLike) -> Floats:
         profile = spins.sum(axis=rest, dtype=np.float64)
         wave = np.exp(2j * np.pi * np.arange(extent) / extent)
         columns.append(np.abs(profile @ wave) ** 2)
-    return np.stack(columns, axis=1) / (spins[0].size)
+    return np.asarray(np.stack(columns, axis=1) / spins[0].size)
 
 
 def correlation_length(s: npt.ArrayLike) -> Estimate:
@@ -360,7 +360,8 @@ def _configurations(s: npt.ArrayLike) -> npt.NDArray[np.int8]:
     spins = np.asarray(s)
     if not 2 <= spins.ndim <= 4 or spins.size == 0:
         raise ValueError(
-            f"s must have shape (n, *lattice) with 1 to 3 lattice axes, got {spins.shape}"
+            "s must have shape (n, *lattice) with 1 to 3 lattice axes, "
+            f"got {spins.shape}"
         )
     return as_spins(spins, "s")
 

@@ -243,7 +243,22 @@ class Trace(TraceEstimates):
             info=self.info,
         )
 
-    def _rungs(self) -> list["Trace"]:
+    def rungs(self) -> list["Trace"]:
+        """Traces of every coupling of the ladder; the trace itself without one.
+
+        Returns
+        -------
+        list of Trace
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import rgdl
+        >>> series = {"energy": np.zeros((3, 2, 50))}
+        >>> ladder = rgdl.Trace(series, model=rgdl.Ising(8, K=0.1), K=[0.1, 0.2, 0.3])
+        >>> [trace.K for trace in ladder.rungs()]
+        [0.1, 0.2, 0.3]
+        """
         if self._ladder is None:
             return [self]
         return [self.at(i) for i in range(len(self._ladder))]
@@ -269,7 +284,7 @@ class Trace(TraceEstimates):
         """
         rows: dict[str, Estimate] = {}
         r_hat: dict[str, float] = {}
-        for rung in self._rungs():
+        for rung in self.rungs():
             series = dict(rung)
             if "magnetization" in series:
                 series["|magnetization|"] = np.abs(series["magnetization"])

@@ -1,4 +1,4 @@
-"""rgdl.stats against series with known tau, exact draws and exact partition functions."""
+"""rgdl.stats against series of known tau, exact draws, exact partition functions."""
 
 import math
 
@@ -166,7 +166,8 @@ def test_what_cannot_be_trusted_says_so():
         assert not x.reliable
     assert stats.mean(constant).value == pytest.approx(0.1)
     # chains that never meet: no short tau
-    apart = np.random.default_rng(0).normal(size=(2, 1000)) + [[-5.0], [5.0]]
+    apart = np.random.default_rng(0).normal(size=(2, 1000))
+    apart += np.array([[-5.0], [5.0]])
     assert not stats.mean(apart).reliable
     assert stats.r_hat(apart) > 1.5
     never = stats.jackknife(
@@ -281,7 +282,7 @@ def test_multi_histogram_gives_exact_partition_functions():
     assert max(map(abs, deviations(joined))) < 4
     assert joined.log_z(0.36).value == 0
     wrong = stats.MultiHistogram(
-        series, ladder + [0, 0, 0.01, 0], {"e": [x / 64 for x in series]}
+        series, ladder + np.array([0, 0, 0.01, 0]), {"e": [x / 64 for x in series]}
     )
     assert max(map(abs, deviations(wrong))) > 4
 

@@ -19,6 +19,7 @@ _MOST_BLOCKS = 128
 _MOST_NUMBERS = 1 << 24  # in a table of blocks times energies
 _LEAST_ESS = 50.0  # effective draws below which a result is not reliable
 _NO_ESS = 10.0  # and below which there is none
+_ALL, _WHOLE = slice(None), slice(1)  # rows of the tables
 _LEAST_OVERLAP = 0.03  # of neighbouring histograms; Klimovich, Shirts and Mobley (2015)
 
 
@@ -194,9 +195,29 @@ class MultiHistogram:
         low, high = self.K[order][bad[0]], self.K[order][bad[0] + 1]
         return f"the histograms at K = {low:.6g} and {high:.6g} do not overlap"
 
-    def _log_weights(self, K: float) -> Floats:
+    def _log_weights(self, K: float, rows: slice = _ALL) -> Floats:
         K = _validate.finite(K, "K")
-        return np.asarray(-K * (self._levels - self._levels.mean()) - self._log_density)
+        action = K * (self._levels - self._levels.mean())
+        return np.asarray(-action - self._log_density[rows])
+
+    def _values(
+        self,
+        f: Callable[..., float] | None,
+        names: Sequence[str],
+        K: float,
+        rows: slice,
+    ) -> Floats:
+        """F of the means of the chosen rows."""
+        for name in names:
+            _validate.one_of(name, "names", tuple(self._sums))
+        logs = self._log_weights(K, rows)
+        weights = np.exp(logs - logs.max(axis=1, keepdims=True))
+        total = (self._counts[rows] * weights).sum(axis=1)
+        means = [
+            (self._sums[name][rows] * weights).sum(axis=1) / total for name in names
+        ]
+        table = zip(*means, strict=True)
+        return np.array([row[0] if f is None else float(f(*row)) for row in table])
 
     def effective_draws(self, K: float) -> float:
         r"""Effective number of independent draws at a coupling.
@@ -221,7 +242,7 @@ class MultiHistogram:
         >>> joined.effective_draws(0.3) > 9000 > 100 > joined.effective_draws(1.3)
         True
         """
-        logs, counts = self._log_weights(K)[0], self._counts[0]
+        logs, counts = self._log_weights(K, _WHOLE)[0], self._counts[0]
         weights = np.exp(logs - logs.max())
         return float((counts @ weights) ** 2 / (counts @ weights**2))
 
@@ -258,17 +279,40 @@ class MultiHistogram:
         >>> joined.replicas(None, "e", K=0.3)[1].shape
         (95,)
         """
-        for name in names:
-            _validate.one_of(name, "names", tuple(self._sums))
-        logs = self._log_weights(K)
-        weights = np.exp(logs - logs.max(axis=1, keepdims=True))
-        total = np.einsum("be,be->b", self._counts, weights)
-        means = [
-            np.einsum("be,be->b", self._sums[name], weights) / total for name in names
-        ]
-        rows = zip(*means, strict=True)
-        values = np.array([row[0] if f is None else float(f(*row)) for row in rows])
+        values = self._values(f, names, K, _ALL)
         return float(values[0]), values[1:]
+
+    def value(self, f: Callable[..., float] | None, *names: str, K: float) -> float:
+        """Value of a function of means, without its error: for root finding.
+
+        Parameters
+        ----------
+        f : callable or None
+            ``f(mean_1, mean_2, ...)``; None for the mean itself.
+        *names : str
+            Observables, in the order of the arguments of f.
+        K : float
+            Reduced coupling.
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            For names that are not among the observables.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from rgdl import stats
+        >>> energies = np.random.default_rng(0).normal(-20.0, 4.0, size=1000)
+        >>> joined = stats.MultiHistogram([energies], [0.3], {"e": [energies]})
+        >>> joined.value(None, "e", K=0.3) == joined.replicas(None, "e", K=0.3)[0]
+        True
+        """
+        return float(self._values(f, names, K, _WHOLE)[0])
 
     def estimate(
         self, f: Callable[..., float] | None, *names: str, K: float
