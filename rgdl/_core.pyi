@@ -82,6 +82,31 @@ def ising_simulate(
     progress: Progress,
 ) -> None: ...
 
+# cluster
+def stream_states(
+    key: Key, purpose: int, first: int, n: int
+) -> npt.NDArray[np.uint64]: ...
+def cluster_simulate(
+    shape: tuple[int, ...],
+    K: float,
+    h: float,
+    method: int,
+    words: Bits,
+    streams: npt.NDArray[np.uint64],
+    clusters_per_sweep: int,
+    draws: int,
+    thin: int,
+    improved: bool,
+    workers: int,
+    progress: Progress,
+) -> tuple[
+    npt.NDArray[np.int64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.uint64],
+]: ...
+
 # rbm
 def rbm_gibbs(
     weights: Real,

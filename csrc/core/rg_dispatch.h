@@ -7,6 +7,7 @@
 #define RG_DISPATCH_H
 
 #include "rg_base.h"
+#include "rg_cluster.h"
 #include "rg_rng.h"
 #include "rg_ising.h"
 #include "rg_lookup.h"
@@ -23,6 +24,12 @@ typedef struct {
     void (*lookup_f64)(const rg_lookup_t *job, const double *weights, double *out);
     void (*unit_f32)(const rg_unit_t *job, rg_stream_t *stream, const float *input, float *mean);
     void (*unit_f64)(const rg_unit_t *job, rg_stream_t *stream, const double *input, double *mean);
+    /* moments may be NULL */
+    void (*sw_sweep)(const rg_sw_t *sw, rg_stream_t *stream, rg_moments_t *moments);
+    /* returns the cluster's size, whether it flipped or not */
+    size_t (*wolff_cluster)(rg_wolff_t *wolff, rg_stream_t *stream);
+    void (*strips_measure)(const rg_strips_t *strips, const uint64_t *spins, int64_t *bonds,
+                           int64_t *magnetization);
 } rg_kernels_t;
 
 /* Choose the table. name: NULL or "" for the best, else "portable", "avx2" or "avx512".

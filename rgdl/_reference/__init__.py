@@ -4,6 +4,14 @@ Slow on purpose. Tests compare every kernel with its twin here; notebooks may sh
 """
 
 from rgdl._reference._block import decimate, majority
+from rgdl._reference._cluster import (
+    Pool,
+    Strips,
+    bond_probability,
+    cluster_chain,
+    swendsen_wang,
+    wolff,
+)
 from rgdl._reference._exact import (
     ising_enumerate,
     ising_sums,
@@ -33,8 +41,12 @@ from rgdl._reference._streams import Stream, exp, log, normals, permutation
 from rgdl._reference._transfer import column_weights, torus_sum, transfer_apply
 
 __all__ = [
+    "Pool",
     "Stream",
+    "Strips",
     "biased_plane",
+    "bond_probability",
+    "cluster_chain",
     "column_weights",
     "decimate",
     "exp",
@@ -56,6 +68,7 @@ __all__ = [
     "states_count",
     "states_sums",
     "states_table",
+    "swendsen_wang",
     "terms_sums",
     "threshold_bits",
     "torus_sum",
@@ -65,4 +78,5 @@ __all__ = [
     "update_group",
     "update_table",
     "walsh_hadamard",
+    "wolff",
 ]
