@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from rgdl.rbm import RBM
     from rgdl.report import Report
     from rgdl.sampling import sample
+    from rgdl.simulation import simulate
     from rgdl.trace import Trace
 
 __version__ = "0.1.0"
@@ -65,6 +66,7 @@ __all__ = [
     "rg",
     "sample",
     "show_config",
+    "simulate",
     "stats",
     "unpack",
 ]
@@ -82,6 +84,7 @@ _HOME = {
     "reproduce": "experiments",
     "sample": "sampling",
     "show_config": "config",
+    "simulate": "simulation",
     "unpack": "bits",
 }
 _MODULES = ("exact", "fss", "mapping", "observables", "plot", "rg", "stats")

@@ -149,8 +149,8 @@ def test_collapse_is_keyed():
 
 @pytest.mark.stat
 def test_collapse_of_traces():
-    """Binder's cumulant of exact draws at 5 to 7: K_c within 4 errors of the collapse of
-    exact curves; points that share draws are correlated, which their modes keep."""
+    """Binder's cumulant of exact draws at 5 to 7: K_c within 4 errors of the collapse
+    of exact curves; points that share draws are correlated, which their modes keep."""
     traces = [exact_trace(L, 0.44, 40_000, seed=L) for L in (5, 6, 7)]
     data = fss.curves(traces, "binder", np.linspace(0.41, 0.47, 13))
     exact = []
