@@ -24,9 +24,12 @@ from rgdl.errors import (
 
 if TYPE_CHECKING:
     import rgdl.exact as exact
+    import rgdl.fss as fss
     import rgdl.mapping as mapping
+    import rgdl.observables as observables
     import rgdl.plot as plot
     import rgdl.rg as rg
+    import rgdl.stats as stats
     from rgdl.bits import pack, unpack
     from rgdl.config import show_config
     from rgdl.couplings import Couplings
@@ -36,6 +39,8 @@ if TYPE_CHECKING:
     from rgdl.rbm import RBM
     from rgdl.report import Report
     from rgdl.sampling import sample
+    from rgdl.simulation import simulate
+    from rgdl.trace import Trace
 
 __version__ = "0.1.0"
 
@@ -50,14 +55,19 @@ __all__ = [
     "Ising",
     "Report",
     "RgdlError",
+    "Trace",
     "exact",
+    "fss",
     "mapping",
+    "observables",
     "pack",
     "plot",
     "reproduce",
     "rg",
     "sample",
     "show_config",
+    "simulate",
+    "stats",
     "unpack",
 ]
 
@@ -69,13 +79,15 @@ _HOME = {
     "Couplings": "couplings",
     "Ising": "ising",
     "Report": "report",
+    "Trace": "trace",
     "pack": "bits",
     "reproduce": "experiments",
     "sample": "sampling",
     "show_config": "config",
+    "simulate": "simulation",
     "unpack": "bits",
 }
-_MODULES = ("exact", "mapping", "plot", "rg")
+_MODULES = ("exact", "fss", "mapping", "observables", "plot", "rg", "stats")
 
 
 def __getattr__(name: str) -> Any:

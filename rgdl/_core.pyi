@@ -47,11 +47,12 @@ def permutation(
 def pack(values: npt.NDArray[np.int8], low: int) -> Bits: ...
 def unpack(bits: Bits, n: int, low: int) -> npt.NDArray[np.int8]: ...
 
-# ising
+# ising: method 0 heat-bath, 1 Metropolis, 2 local; start 0 random, 1 ordered, 2 staggered
 def ising_sample(
     shape: tuple[int, ...],
     K: float,
     h: float,
+    method: int,
     n: int,
     sweeps: int,
     start: int,
@@ -60,6 +61,26 @@ def ising_sample(
     workers: int,
     progress: Progress,
 ) -> npt.NDArray[np.int8]: ...
+def ising_start(
+    shape: tuple[int, ...], start: int, p_up: float, key: Key, first: int, n_blocks: int
+) -> Bits: ...
+def ising_streams(key: Key, purpose: int, first: int, n: int) -> Bits: ...
+def ising_load(spins: npt.NDArray[np.int8]) -> Bits: ...
+def ising_unload(words: Bits, n: int) -> npt.NDArray[np.int8]: ...
+def ising_simulate(
+    shape: tuple[int, ...],
+    K: float,
+    h: float,
+    method: int,
+    words: Bits,
+    streams: Bits,
+    cursor: Bits,
+    thin: int,
+    bonds: npt.NDArray[np.int32],
+    magnetization: npt.NDArray[np.int32],
+    workers: int,
+    progress: Progress,
+) -> None: ...
 
 # cluster
 def stream_states(

@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap
 
 __all__ = [
+    "binder_crossing",
     "blocking_strip",
+    "collapse",
     "flow",
     "receptive_fields",
     "spins",
+    "trace",
     "training",
     "weights",
 ]
@@ -343,6 +346,138 @@ def training(history: Any, *, ax: "Axes | None" = None) -> "Axes":
         ax.set_ylabel("free energy")
     ax.legend(handles=lines, frameon=False)
     return ax
+
+
+def trace(
+    trace: Mapping[str, Any], name: str = "energy", *, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw one observable of every chain against the draws.
+
+    Parameters
+    ----------
+    trace : rgdl.Trace or mapping
+        Series of shape (chain, draw).
+    name : str, default "energy"
+        Which of them.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from rgdl import plot
+    >>> series = {"energy": np.random.default_rng(0).normal(size=(4, 100))}
+    >>> len(plot.trace(series, ax=Figure().add_subplot()).lines)
+    4
+    """
+    one_of(name, "name", tuple(trace))
+    chains = np.asarray(trace[name], dtype=float)
+    if chains.ndim != 2:
+        raise ValueError(f"trace must have (chain, draw) series, got {chains.shape}")
+    ax = _axes(ax)
+    for i, chain in enumerate(chains):
+        ax.plot(chain, color=_LINES[i % len(_LINES)], linewidth=0.8, alpha=0.8)
+    _quiet(ax)
+    ax.set_xlabel("draw")
+    ax.set_ylabel(name)
+    return ax
+
+
+def collapse(collapse: Any, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw the curves of all sizes in scaled variables.
+
+    Parameters
+    ----------
+    collapse : rgdl.fss.Collapse
+        The fit.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from rgdl import fss, plot
+    >>> K, error = np.linspace(0.3, 0.5, 11), np.full(11, 0.01)
+    >>> data = [fss.Curve(L, K, np.tanh((K - 0.4) * L), error) for L in (8, 16)]
+    >>> fit = fss.collapse(data, K_c=0.4, fit=["K_c"], rng=0)
+    >>> len(plot.collapse(fit, ax=Figure().add_subplot()).containers)
+    2
+    """
+    ax = _axes(ax)
+    _error_bars(ax, collapse.scaled())
+    ax.set_xlabel(r"$(K - K_c)\, L^{1/\nu}$")
+    ax.set_ylabel(r"$y\, L^{-\kappa}$")
+    ax.set_title(f"K_c = {collapse.K_c}, ν = {collapse.nu}, κ = {collapse.kappa}")
+    return ax
+
+
+def binder_crossing(crossing: Any, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw Binder's cumulants of all sizes and where they cross.
+
+    Parameters
+    ----------
+    crossing : rgdl.fss.Crossing
+        Result of `rgdl.fss.binder_crossing`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import rgdl
+    >>> from matplotlib.figure import Figure
+    >>> traces = []
+    >>> for L in (4, 8):
+    ...     model = rgdl.Ising((L, L), K=0.44)
+    ...     traces.append(rgdl.Trace.of(model, rgdl.sample(model, 4096, rng=L)))
+    >>> crossing = rgdl.fss.binder_crossing(traces)
+    >>> ax = rgdl.plot.binder_crossing(crossing, ax=Figure().add_subplot())
+    >>> ax.get_ylabel()
+    'U4'
+    """
+    ax = _axes(ax)
+    curves = crossing.curves
+    _error_bars(ax, [(c.L, c.K, c.values, c.errors) for c in curves], line="-")
+    K = crossing.K
+    if np.isfinite(K.value):
+        ax.axvline(K.value, color=_FRAME, linewidth=0.8, zorder=0)
+    if np.isfinite(K.error):
+        span = (K.value - K.error, K.value + K.error)
+        ax.axvspan(*span, color=_FRAME, alpha=0.25, zorder=0)
+    ax.set_xlabel("K")
+    ax.set_ylabel("U4")
+    ax.set_title(f"K_c = {K}")
+    return ax
+
+
+def _error_bars(ax: "Axes", rows: Sequence[tuple[Any, ...]], line: str = "") -> None:
+    """One set of points for each size."""
+    for i, (size, x, y, error) in enumerate(rows):
+        ax.errorbar(
+            x,
+            y,
+            yerr=error,
+            color=_LINES[i % len(_LINES)],
+            marker=_MARKERS[i % len(_MARKERS)],
+            markersize=4.0,
+            linestyle=line,
+            label=f"L = {size}",
+        )
+    _quiet(ax)
+    ax.legend(frameon=False)
 
 
 def _axes(ax: "Axes | None") -> "Axes":

@@ -305,6 +305,7 @@ def sample(
             model.shape,
             K,
             h,
+            0,
             n,
             sweeps,
             _STARTS[start],

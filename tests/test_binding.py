@@ -35,7 +35,7 @@ def train_arguments(**change):
 
 def sample_arguments(**change):
     arguments = {
-        "shape": (4, 4), "K": 0.3, "h": 0.0, "n": 2, "sweeps": 1, "start": 0,
+        "shape": (4, 4), "K": 0.3, "h": 0.0, "method": 0, "n": 2, "sweeps": 1, "start": 0,
         "p_up": 0.5, "key": KEY, "workers": 1, "progress": None,
     }  # fmt: skip
     return {**arguments, **change}

@@ -71,28 +71,88 @@ def test_reference_exp_is_accurate(x):
 SHAPES = [(6,), (5,), (2,), (4, 6), (3, 5), (2, 2), (12, 13), (2, 4, 3)]
 
 
+HEATBATH, METROPOLIS, LOCAL = range(3)
+
+
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("K", "h", "start"), [(0.44, 0.0, 0), (0.9, 0.2, 1)])
-def test_ising_block(simd, shape, K, h, start):
-    expected = ref.ising_block(shape, K, h, 2, start, 0.4, KEY)
-    got = _core.ising_sample(shape, K, h, 512, 2, start, 0.4, KEY, 1, None)
+@pytest.mark.parametrize(
+    ("K", "h", "start", "method"),
+    [
+        (0.44, 0.0, 0, HEATBATH),
+        (-0.9, 0.0, 1, HEATBATH),
+        (0.3, 0.2, 1, HEATBATH),
+        (0.44, 0.0, 0, METROPOLIS),
+        (-0.3, 0.0, 1, METROPOLIS),
+        (-0.3, 0.2, 0, METROPOLIS),
+        (0.4, 1.6, 0, METROPOLIS),  # a class whose field is nearly 0 in 3D
+    ],
+)
+def test_ising_block(simd, shape, K, h, start, method):
+    expected = ref.ising_block(shape, K, h, method, 2, start, 0.4, KEY)
+    got = _core.ising_sample(shape, K, h, method, 512, 2, start, 0.4, KEY, 1, None)
     assert np.array_equal(got.reshape(-1, *shape), expected)
 
 
+@pytest.mark.parametrize("method", [HEATBATH, METROPOLIS, LOCAL])
+@pytest.mark.parametrize("K", [0.0, -0.0, 40.0, -40.0])
+def test_ising_block_at_the_ends_of_the_scale(simd, K, method):
+    arguments = ((3, 4), K, 0.0, method)
+    expected = ref.ising_block(*arguments, 9, 0, 0.4, KEY)
+    got = _core.ising_sample(*arguments, 512, 9, 0, 0.4, KEY, 1, None)
+    assert np.array_equal(got.reshape(-1, 3, 4), expected)
+
+
+def simulation(shape, n_blocks, draws, key=KEY):
+    """State and output arrays of a new simulation, by name."""
+    return {
+        "words": _core.ising_start(shape, 0, 0.5, key, 0, n_blocks),
+        "streams": _core.ising_streams(key, _core.PURPOSE_SIMULATE, 0, n_blocks),
+        "cursor": np.zeros((n_blocks, 2), dtype=np.uint64),
+        "bonds": np.zeros((draws, 512 * n_blocks), dtype=np.int32),
+        "magnetization": np.zeros((draws, 512 * n_blocks), dtype=np.int32),
+    }
+
+
+@pytest.mark.parametrize("shape", [(5,), (4, 6), (3, 2), (2, 3, 4)])
+def test_ising_simulate(simd, shape):
+    K, h, thin, draws = 0.3, 0.1, 5, 2
+    run = simulation(shape, 2, draws)
+    run["cursor"][:, 0] = 4  # so that both kinds of sweep occur
+    options = {"shape": shape, "K": K, "h": h, "method": LOCAL, "thin": thin}
+    _core.ising_simulate(**options, **run, workers=2, progress=None)
+    assert run["cursor"].tolist() == [[14, draws]] * 2
+    spins = _core.ising_unload(run["words"], 1024).reshape(-1, *shape)
+    for block in range(2):
+        up = ref.ising_start(shape, 0, 0.5, KEY, block)
+        stream = ref.Stream(KEY, _core.PURPOSE_SIMULATE, block)
+        rows = slice(512 * block, 512 * (block + 1))
+        for sweep in range(thin * draws):
+            ref.ising_sweep(up, K, h, LOCAL, 4 + sweep, stream)
+            if sweep % thin == thin - 1:
+                s = np.moveaxis(np.where(up, 1, -1), -1, 0).astype(np.int8)
+                sums = _core.ising_sums(s.reshape(512, -1).copy(), shape)
+                draw = sweep // thin
+                assert np.array_equal(run["bonds"][draw, rows], sums[:, 0])
+                assert np.array_equal(run["magnetization"][draw, rows], sums[:, 1])
+        assert np.array_equal(spins[rows], s)
+        assert np.array_equal(run["streams"][block].T, stream.lanes)
+
+
 def test_staggered_start():
-    got = _core.ising_sample((4, 6), 0.1, 0.0, 512, 0, 2, 0.5, KEY, 1, None)
+    got = _core.ising_sample((4, 6), 0.1, 0.0, 0, 512, 0, 2, 0.5, KEY, 1, None)
     assert np.array_equal(
-        got.reshape(-1, 4, 6), ref.ising_block((4, 6), 0.1, 0.0, 0, 2, 0.5, KEY)
+        got.reshape(-1, 4, 6), ref.ising_block((4, 6), 0.1, 0.0, 0, 0, 2, 0.5, KEY)
     )
     parity = (-1) ** np.indices((4, 6)).sum(axis=0)
     assert set(np.unique((got.reshape(-1, 4, 6) * parity).mean(axis=(1, 2)))) == {-1, 1}
 
 
-def test_certain_and_impossible_spins():
+@pytest.mark.parametrize("method", [HEATBATH, METROPOLIS, LOCAL])
+def test_certain_and_impossible_spins(method):
     # fields of 400: probabilities that round to 1 must be exactly 1
-    up = _core.ising_sample((4, 4), 0.0, 400.0, 512, 1, 0, 0.5, KEY, 1, None)
+    up = _core.ising_sample((4, 4), 0.0, 400.0, method, 512, 1, 0, 0.5, KEY, 1, None)
     assert up.min() == 1
-    down = _core.ising_sample((4, 4), 0.0, -400.0, 512, 1, 0, 0.5, KEY, 1, None)
+    down = _core.ising_sample((4, 4), 0.0, -400.0, method, 512, 1, 0, 0.5, KEY, 1, None)
     assert down.max() == -1
 
 
@@ -111,7 +171,7 @@ def test_groups_hold_no_neighbours():
 def test_slices_do_not_change_the_result():
     # a progress callable is called between slices; hundreds of them on this lattice
     calls = []
-    arguments = ((16, 16), 0.4, 0.0, 1024, 3000, 0, 0.5, KEY)
+    arguments = ((16, 16), 0.4, 0.0, LOCAL, 1024, 3000, 0, 0.5, KEY)
     one = _core.ising_sample(*arguments, 2, calls.append)
     two = _core.ising_sample(*arguments, 1, None)
     assert np.array_equal(one, two)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from rgdl import plot
+from rgdl import fss, plot
+from rgdl.stats import Estimate
 
 FIELDS = np.random.default_rng(0).normal(size=(7, 6, 6))
 HISTORY = {
@@ -17,7 +18,17 @@ HISTORY = {
     "free_energy_model": [-1.0, -1.5, -2.5],
     "reconstruction_error": [0.25, 0.2, 0.18],
 }
+K = np.linspace(0.3, 0.5, 11)
+CURVES = [fss.Curve(L, K, np.tanh((K - 0.4) * L), np.full(11, 0.01)) for L in (8, 16)]
+CROSSING = fss.Crossing(
+    Estimate(0.4, 0.01), Estimate(0.0, 0.1), ((8, 16),), (Estimate(0.4, 0.01),), CURVES
+)
 DRAW = {
+    "trace": lambda ax: plot.trace({"energy": FIELDS[0]}, ax=ax),
+    "collapse": lambda ax: plot.collapse(
+        fss.collapse(CURVES, K_c=0.4, fit=[], rng=0), ax=ax
+    ),
+    "binder_crossing": lambda ax: plot.binder_crossing(CROSSING, ax=ax),
     "spins": lambda ax: plot.spins(np.ones((4, 6)), ax=ax),
     "receptive_fields": lambda ax: plot.receptive_fields(FIELDS, ax=ax),
     "weights": lambda ax: plot.weights(FIELDS[0], ax=ax),

@@ -77,3 +77,23 @@ void rg_replicas_to_spins(const uint64_t *words, size_t n_sites, size_t n_rows, 
         }
     }
 }
+
+int rg_spins_to_replicas(const int8_t *spins, size_t n_sites, size_t n_rows, uint64_t *words)
+{
+    int ret = RG_OK;
+    for (size_t lane = 0; lane < LANES; lane++) {
+        for (size_t first = 0; first < n_sites; first += 64) {
+            size_t m = n_sites - first < 64 ? n_sites - first : 64;
+            uint64_t tile[64] = {0};
+            for (size_t r = 0; r < 64; r++) {
+                const int8_t *row = &spins[(64 * lane + r) % n_rows * n_sites + first];
+                ret = rg_bits_pack(row, 1, m, -1, 1, &tile[r]) == RG_OK ? ret : RG_ERR_VALUES;
+            }
+            rg_bits_transpose64(tile);
+            for (size_t i = 0; i < m; i++) {
+                words[(first + i) * LANES + lane] = tile[i];
+            }
+        }
+    }
+    return ret;
+}

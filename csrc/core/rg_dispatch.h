@@ -16,7 +16,10 @@
 typedef struct {
     const char *name; /* "portable", "avx2", "avx512" */
     void (*stream_planes)(rg_stream_t *stream, size_t n_planes, uint64_t *planes);
-    void (*ising_group)(const rg_ising_group_t *group, rg_stream_t *stream);
+    void (*ising_groups)(const rg_ising_pass_t *pass, rg_stream_t *stream);
+    /* per replica: unlike bonds + 2^32 x spins up */
+    void (*ising_counts)(const rg_lattice_t *lattice, const uint64_t *words,
+                         uint64_t counts[RG_PLANE_BITS]);
     void (*lookup_f32)(const rg_lookup_t *job, const float *weights, float *out);
     void (*lookup_f64)(const rg_lookup_t *job, const double *weights, double *out);
     void (*unit_f32)(const rg_unit_t *job, rg_stream_t *stream, const float *input, float *mean);

@@ -21,9 +21,12 @@ from rgdl._reference._exact import (
 from rgdl._reference._ising import (
     biased_plane,
     ising_block,
+    ising_start,
+    ising_sweep,
     site_groups,
     threshold_bits,
     update_group,
+    update_table,
 )
 from rgdl._reference._rbm import (
     exp_minus,
@@ -50,7 +53,9 @@ __all__ = [
     "exp_minus",
     "ising_block",
     "ising_enumerate",
+    "ising_start",
     "ising_sums",
+    "ising_sweep",
     "log",
     "lookup_product",
     "majority",
@@ -71,6 +76,7 @@ __all__ = [
     "unit_draws",
     "unit_means",
     "update_group",
+    "update_table",
     "walsh_hadamard",
     "wolff",
 ]

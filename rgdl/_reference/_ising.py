@@ -1,13 +1,15 @@
-"""Heat-bath sampling, 512 replicas (rg_ising.c, rg_k_ising_tpl.h)."""
+"""Local updates of 512 replicas (rg_ising.c, rg_simulate.c, rg_k_ising_tpl.h)."""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rgdl._reference._streams import _MASK, Mask, Spins, Stream, Words, exp
 
-PURPOSE_SAMPLE, PURPOSE_START = 1, 2
+PURPOSE_SAMPLE, PURPOSE_START, PURPOSE_SIMULATE = 1, 2, 4
+HEATBATH, METROPOLIS, LOCAL = range(3)
 GROUP_SITES, GROUP_PLANES = 64, 7
 
 
@@ -62,20 +64,61 @@ def _n_up(up: Mask, site: tuple[int, ...]) -> npt.NDArray[np.int64]:
     return count
 
 
+class Table(NamedTuple):
+    """An update's probabilities: `bits` (classes, 65), leans_up (classes,)."""
+
+    metropolis: bool
+    bits: npt.NDArray[np.bool_]
+    leans_up: npt.NDArray[np.bool_]
+
+
+def update_table(ndim: int, K: float, h: float, metropolis: bool) -> Table:
+    """Classes j = 0 .. 2 ndim neighbours up, of field f = K (2j - 2 ndim) + h.
+
+    Heat-bath: the bit is the new spin, 1 with probability 1 / (1 + exp(-2 f)).
+    Metropolis: the new spin is the majority of (not the old one, bit, leans_up), so a
+    spin along f stays unless a number falls below exp(-2 |f|), any other turns.
+    """
+    bits, leans_up = [], []
+    for j in range(2 * ndim + 1):
+        f = K * (2.0 * j - 2.0 * ndim) + h
+        up = f > 0 if f != 0 else (j > ndim) != (K < 0)
+        weight = exp(-2.0 * abs(f))
+        p = weight if metropolis else 1.0 / (1.0 + weight)
+        bits.append(np.array(threshold_bits(p)) ^ (up == metropolis))
+        leans_up.append(up)
+    return Table(metropolis, np.array(bits), np.array(leans_up))
+
+
+def table_of_sweep(ndim: int, K: float, h: float, method: int, sweep: int) -> Table:
+    """The update of sweep 0, 1, ...; "local" is heat-bath in every eighth."""
+    heatbath = method == HEATBATH or (method == LOCAL and sweep % 8 == 7)
+    return update_table(ndim, K, h, not heatbath)
+
+
 def update_group(
-    up: Mask, group: list[tuple[int, ...]], bits: npt.NDArray[np.bool_], stream: Stream
+    up: Mask, group: list[tuple[int, ...]], table: Table, stream: Stream
 ) -> None:
-    """Heat-bath of one group in place; up: (*shape, 512), bits[j, k]: thresholds."""
-    classes, undecided = [], []
+    """Update one group in place; up: (*shape, 512)."""
+
+    def new(old: Mask, j: npt.NDArray[np.int64], bit: Mask) -> Mask:
+        if not table.metropolis:
+            return bit
+        return np.where(table.leans_up[j], ~old | bit, ~old & bit)
+
+    old, classes, undecided = [], [], []
     for site in group:
         j = _n_up(up, site)
         left = np.ones(512, dtype=bool)
-        spin = np.zeros(512, dtype=bool)
+        bit = np.zeros(512, dtype=bool)
         for k in range(GROUP_PLANES):
             decided = left & _bits(stream.plane())
-            spin[decided] = bits[j[decided], k]
+            bit[decided] = table.bits[j[decided], k]
             left &= ~decided
-        up[site] = spin
+        old.append(up[site].copy())
+        up[site] = new(up[site], j, bit)
+        if table.metropolis:  # a spin against the field turns whatever the bit
+            left &= old[-1] == table.leans_up[j]
         classes.append(j)
         undecided.append(left)
     while any(left.any() for left in undecided):
@@ -93,34 +136,48 @@ def update_group(
             left &= ~decided
         for number, site in enumerate(group):
             mine = turn == number
-            up[site][mine] = bits[classes[number][mine], depth[mine]]
+            j = classes[number]
+            bit = table.bits[j, depth]
+            up[site][mine] = new(old[number], j, bit)[mine]
             undecided[number] &= ~mine
+
+
+def ising_start(
+    shape: tuple[int, ...], start: int, p_up: float, key: Words, block: int
+) -> Mask:
+    """First spins of a block, (*shape, 512): 0 random, 1 ordered, 2 staggered."""
+    stream = Stream(key, PURPOSE_START, block)
+    if start == 0:
+        planes = [_bits(stream.plane()) for _ in np.ndindex(shape)]
+        return np.array(planes).reshape(*shape, 512)
+    coin = _bits(biased_plane(stream, p_up))
+    odd = np.indices(shape).sum(axis=0)[..., None] % 2 == 1
+    return np.where((start == 2) & odd, ~coin, coin)
+
+
+def ising_sweep(
+    up: Mask, K: float, h: float, method: int, sweep: int, stream: Stream
+) -> None:
+    """Update every site of (*shape, 512) once, in place."""
+    table = table_of_sweep(up.ndim - 1, K, h, method, sweep)
+    for group in site_groups(up.shape[:-1]):
+        update_group(up, group, table, stream)
 
 
 def ising_block(
     shape: tuple[int, ...],
     K: float,
     h: float,
+    method: int,
     sweeps: int,
     start: int,
     p_up: float,
     key: Words,
     block: int = 0,
 ) -> Spins:
-    """Block of 512 configurations; start: 0 random, 1 ordered, 2 staggered."""
-    z = 2 * len(shape)
-    fields = [K * (2.0 * j - z) + h for j in range(z + 1)]
-    bits = np.array([threshold_bits(1.0 / (1.0 + exp(-2.0 * f))) for f in fields])
-    stream = Stream(key, PURPOSE_START, block)
-    if start == 0:
-        planes = [_bits(stream.plane()) for _ in np.ndindex(shape)]
-        up = np.array(planes).reshape(*shape, 512)
-    else:
-        coin = _bits(biased_plane(stream, p_up))
-        odd = np.indices(shape).sum(axis=0)[..., None] % 2 == 1
-        up = np.where((start == 2) & odd, ~coin, coin)
+    """Block of 512 independent configurations."""
+    up = ising_start(shape, start, p_up, key, block)
     stream = Stream(key, PURPOSE_SAMPLE, block)
-    for _ in range(sweeps):
-        for group in site_groups(shape):
-            update_group(up, group, bits, stream)
+    for sweep in range(sweeps):
+        ising_sweep(up, K, h, method, sweep, stream)
     return np.moveaxis(np.where(up, 1, -1), -1, 0).astype(np.int8)
