@@ -8,14 +8,20 @@
 
 #include "rg_base.h"
 #include "rg_rng.h"
+#include "rg_field.h"
 #include "rg_ising.h"
 #include "rg_lookup.h"
+#include "rg_perfect.h"
 #include "rg_unit.h"
 
 typedef struct {
     const char *name; /* "portable", "avx2", "avx512" */
     void (*stream_planes)(rg_stream_t *stream, size_t n_planes, uint64_t *planes);
     void (*ising_group)(const rg_ising_group_t *group, rg_stream_t *stream);
+    void (*field_run)(const rg_field_run_t *run, rg_stream_t *stream);
+    void (*field_count)(const rg_field_count_t *job, uint64_t *counts);
+    void (*field_add)(const rg_field_count_t *job, const double *sizes, double *sums);
+    void (*perfect_group)(const rg_perfect_group_t *group, rg_stream_t *stream);
     void (*lookup_f32)(const rg_lookup_t *job, const float *weights, float *out);
     void (*lookup_f64)(const rg_lookup_t *job, const double *weights, double *out);
     void (*unit_f32)(const rg_unit_t *job, rg_stream_t *stream, const float *input, float *mean);

@@ -10,6 +10,7 @@ from rgdl._reference._exact import (
     rbm_free_energies,
     walsh_hadamard,
 )
+from rgdl._reference._field import field_chains, field_sums, field_sweep
 from rgdl._reference._ising import (
     biased_plane,
     ising_block,
@@ -17,6 +18,7 @@ from rgdl._reference._ising import (
     threshold_bits,
     update_group,
 )
+from rgdl._reference._perfect import perfect_block, perfect_sweep
 from rgdl._reference._rbm import (
     exp_minus,
     lookup_product,
@@ -36,6 +38,9 @@ __all__ = [
     "decimate",
     "exp",
     "exp_minus",
+    "field_chains",
+    "field_sums",
+    "field_sweep",
     "ising_block",
     "ising_enumerate",
     "ising_sums",
@@ -43,6 +48,8 @@ __all__ = [
     "lookup_product",
     "majority",
     "normals",
+    "perfect_block",
+    "perfect_sweep",
     "permutation",
     "rbm_batch",
     "rbm_free_energies",
