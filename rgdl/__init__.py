@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from rgdl.rbm import RBM
     from rgdl.report import Report
     from rgdl.sampling import sample
+    from rgdl.tempering import temper
 
 __version__ = "0.1.0"
 
@@ -58,6 +59,7 @@ __all__ = [
     "rg",
     "sample",
     "show_config",
+    "temper",
     "unpack",
 ]
 
@@ -73,6 +75,7 @@ _HOME = {
     "reproduce": "experiments",
     "sample": "sampling",
     "show_config": "config",
+    "temper": "tempering",
     "unpack": "bits",
 }
 _MODULES = ("exact", "mapping", "plot", "rg")

@@ -91,6 +91,27 @@ def terms_simulate(
     workers: int,
     progress: Progress,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
+def temper(
+    sites: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.float64],
+    fields: npt.NDArray[np.float64],
+    K: npt.NDArray[np.float64],
+    shape: tuple[int, ...] | None,
+    h: float,
+    words: Bits,
+    streams: Bits,
+    first_step: int,
+    draws: int,
+    thin: int,
+    workers: int,
+    progress: Progress,
+) -> tuple[
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.uint64],
+    npt.NDArray[np.uint64],
+]: ...
 
 # rbm
 def rbm_gibbs(

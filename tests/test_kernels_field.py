@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import rgdl
-from rgdl import _core
+from rgdl import _core, _packed
 from rgdl import _reference as ref
 
 KEY = np.array([5, 9, 2, 6], dtype=np.uint64)
@@ -180,3 +180,18 @@ def test_refusals():
         simulate(model, HEATBATH, (words[:, :5].copy(), streams), 1)
     with pytest.raises(ValueError, match="RG_ERR_ARGUMENT"):
         simulate(model, 3, (words, streams), 1)
+
+
+def test_chains_as_an_object_count_their_sweeps():
+    model = MODELS["plaquettes"]
+    whole = _packed.start_chains(model.n_sites, 600, KEY)
+    energy, m = _packed.advance(model, whole, "local", draws=6, thin=2)
+    cut = _packed.start_chains(model.n_sites, 600, KEY)
+    _packed.advance(model, cut, "local", draws=1, thin=5)
+    _, last = _packed.advance(model, cut, "local", draws=1, thin=7)
+    assert cut.sweeps == whole.sweeps == 12
+    assert np.array_equal(last[:, 0], m[:, -1])
+    spins = whole.spins(600).reshape(-1, *model.shape)
+    assert np.allclose(model.energy(spins), energy[:600, -1])
+    up = _packed.start_chains(model.n_sites, 1, KEY, up=True)
+    assert (up.spins(512) == 1).all()

@@ -26,6 +26,7 @@ extern PyMethodDef rgb_field_methods[];
 extern PyMethodDef rgb_ising_methods[];
 extern PyMethodDef rgb_perfect_methods[];
 extern PyMethodDef rgb_rbm_methods[];
+extern PyMethodDef rgb_temper_methods[];
 extern PyMethodDef rgb_terms_methods[];
 extern PyMethodDef rgb_transfer_methods[];
 

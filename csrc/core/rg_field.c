@@ -405,8 +405,7 @@ static void add_counts(const rg_field_count_t *job, double size, double sums[RG_
     }
 }
 
-void rg_field_sums(const rg_field_sums_t *self, const uint64_t *words, double bonds[RG_PLANE_BITS],
-                   double up[RG_PLANE_BITS])
+void rg_field_bonds(const rg_field_sums_t *self, const uint64_t *words, double bonds[RG_PLANE_BITS])
 {
     rg_field_count_t job = {
         .spins = words, .sites = self->sites, .starts = self->starts, .flips = self->flips};
@@ -424,14 +423,17 @@ void rg_field_sums(const rg_field_sums_t *self, const uint64_t *words, double bo
         }
     }
     memcpy(bonds, sums, sizeof sums);
-    job = (rg_field_count_t){.spins = words,
-                             .sites = self->own,
-                             .starts = self->own_starts,
-                             .flips = self->own_flips,
-                             .stop = self->n_sites};
-    memset(sums, 0, sizeof sums);
-    add_counts(&job, 1.0, sums);
-    memcpy(up, sums, sizeof sums);
+}
+
+void rg_field_ups(const rg_field_sums_t *self, const uint64_t *words, double up[RG_PLANE_BITS])
+{
+    rg_field_count_t job = {.spins = words,
+                            .sites = self->own,
+                            .starts = self->own_starts,
+                            .flips = self->own_flips,
+                            .stop = self->n_sites};
+    memset(up, 0, RG_PLANE_BITS * sizeof *up);
+    add_counts(&job, 1.0, up);
 }
 
 /* ---- the job ---- */
@@ -490,7 +492,8 @@ static void measure(const rg_field_job_t *job, size_t block, size_t draw)
     double bonds[RG_PLANE_BITS];
     double up[RG_PLANE_BITS];
     size_t n_sites = job->sums->n_sites;
-    rg_field_sums(job->sums, &job->words[block * n_sites * RG_LANES], bonds, up);
+    rg_field_bonds(job->sums, &job->words[block * n_sites * RG_LANES], bonds);
+    rg_field_ups(job->sums, &job->words[block * n_sites * RG_LANES], up);
     for (size_t r = 0; r < RG_PLANE_BITS; r++) {
         size_t at = (block * RG_PLANE_BITS + r) * job->n_draws + draw;
         job->bonds[at] = bonds[r];

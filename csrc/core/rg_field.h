@@ -93,10 +93,13 @@ typedef struct {
 int RG_WARN_UNUSED rg_field_sums_init(rg_field_sums_t *self, const rg_terms_t *terms);
 void rg_field_sums_free(rg_field_sums_t *self);
 
-/* bonds[r] = sum_t values[t] prod s, up[r] = sum_i s_i of replica r of words (n_sites x 8). Sizes
- * that occur more than once are counted in integers; sizes are added in the order of the list. */
-void rg_field_sums(const rg_field_sums_t *self, const uint64_t *words, double bonds[RG_PLANE_BITS],
-                   double up[RG_PLANE_BITS]);
+/* bonds[r] = sum_t values[t] prod s of replica r of words (n_sites x 8). Sizes that occur more
+ * than once are counted in integers; sizes are added in ascending order. */
+void rg_field_bonds(const rg_field_sums_t *self, const uint64_t *words,
+                    double bonds[RG_PLANE_BITS]);
+
+/* up[r] = sum_i s_i of replica r. */
+void rg_field_ups(const rg_field_sums_t *self, const uint64_t *words, double up[RG_PLANE_BITS]);
 
 /* How sweeps follow each other. */
 enum {

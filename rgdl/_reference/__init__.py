@@ -29,6 +29,7 @@ from rgdl._reference._rbm import (
 )
 from rgdl._reference._states import states_count, states_sums, states_table, terms_sums
 from rgdl._reference._streams import Stream, exp, log, normals, permutation
+from rgdl._reference._temper import exchange_mask, temper
 from rgdl._reference._transfer import column_weights, torus_sum, transfer_apply
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "biased_plane",
     "column_weights",
     "decimate",
+    "exchange_mask",
     "exp",
     "exp_minus",
     "field_chains",
@@ -58,6 +60,7 @@ __all__ = [
     "states_count",
     "states_sums",
     "states_table",
+    "temper",
     "terms_sums",
     "threshold_bits",
     "torus_sum",
