@@ -195,3 +195,24 @@ def test_chains_as_an_object_count_their_sweeps():
     assert np.allclose(model.energy(spins), energy[:600, -1])
     up = _packed.start_chains(model.n_sites, 1, KEY, up=True)
     assert (up.spins(512) == 1).all()
+
+
+@pytest.mark.stat
+def test_sequential_metropolis_alone_is_not_ergodic_on_a_chain():
+    """Ring of 8 at T = 0.9: flips at dE = 0 are certain, so walls move as on rails and
+    Metropolis alone misses the exact energy by more than 20 sigma; with every eighth
+    sweep heat bath ("local") it is met within 4."""
+    couplings = np.zeros((8, 8))
+    couplings[np.arange(8), np.arange(8) - 1] = 1.0
+    model = rgdl.Ising(8, T=0.9, couplings=couplings + couplings.T)
+    exact = rgdl.exact.chain(8, 1 / 0.9).energy
+
+    def z(method):
+        state = start(model)
+        simulate(model, method, state, 1, 64)
+        energy = -simulate(model, method, state, 400, sweep=64)[0].mean(axis=1) / 8
+        return (energy.mean() - exact) / (energy.std(ddof=1) / np.sqrt(512))
+
+    assert abs(z(LOCAL)) < 4
+    assert abs(z(HEATBATH)) < 4
+    assert z(METROPOLIS) > 20
