@@ -33,6 +33,7 @@ int rg_temper_init(rg_temper_t *self)
     self->leg = NULL;
     self->max_links = 0;
     self->step = 0;
+    self->copy = 0;
     if (self->workers < 1 || self->thin < 1 || self->n_K < 1 || self->n_K > UINT32_MAX / 2) {
         return RG_ERR_ARGUMENT;
     }
@@ -170,54 +171,74 @@ static void draw(const rg_temper_t *self, size_t block, size_t k, size_t number)
     }
 }
 
+/* What one slice does: some sweeps of one step, or whole steps. */
 typedef struct {
     rg_temper_t *job;
+    size_t first; /* copies first .. stop - 1 are swept */
+    size_t stop;
     size_t n_steps;
 } slice_t;
+
+/* Exchange and measure after all copies have been swept. */
+static void end_step(const rg_temper_t *job, rg_team_t *team, size_t worker, size_t step)
+{
+    size_t n_copies = job->n_blocks * job->n_K;
+    size_t size = rg_team_size(team);
+    size_t parity = (job->first_step + step) % 2;
+    rg_team_barrier(team);
+    for (size_t copy = worker; copy < n_copies; copy += size) {
+        size_t k = copy % job->n_K;
+        if (k % 2 == parity && k + 1 < job->n_K) {
+            exchange(job, copy / job->n_K, k);
+        }
+    }
+    rg_team_barrier(team);
+    bool drawn = (step + 1) % job->thin == 0;
+    for (size_t copy = worker; copy < n_copies; copy += size) {
+        if (copy % job->n_K == 0) {
+            follow_walkers(job, copy / job->n_K);
+        }
+        if (drawn) {
+            draw(job, copy / job->n_K, copy % job->n_K, (step + 1) / job->thin - 1);
+        }
+    }
+    rg_team_barrier(team);
+}
 
 static void slice_worker(void *context, rg_team_t *team, size_t worker)
 {
     const slice_t *slice = context;
     rg_temper_t *job = slice->job;
-    size_t n_copies = job->n_blocks * job->n_K;
-    size_t size = rg_team_size(team);
     uint64_t *scratch = &job->scratch[worker * job->max_links * RG_LANES];
     for (size_t step = job->step; step < job->step + slice->n_steps; step++) {
-        for (size_t copy = worker; copy < n_copies; copy += size) {
+        for (size_t copy = slice->first + worker; copy < slice->stop; copy += rg_team_size(team)) {
             size_t block = copy / job->n_K;
             size_t k = copy % job->n_K;
             sweep(job, block, k, scratch);
             rg_field_bonds(job->sums, words_of(job, block, k), &job->now[copy * RG_PLANE_BITS]);
         }
-        rg_team_barrier(team);
-        size_t parity = (job->first_step + step) % 2;
-        for (size_t copy = worker; copy < n_copies; copy += size) {
-            size_t k = copy % job->n_K;
-            if (k % 2 == parity && k + 1 < job->n_K) {
-                exchange(job, copy / job->n_K, k);
-            }
+        if (slice->stop == job->n_blocks * job->n_K) {
+            end_step(job, team, worker, step);
         }
-        rg_team_barrier(team);
-        bool drawn = (step + 1) % job->thin == 0;
-        for (size_t copy = worker; copy < n_copies; copy += size) {
-            if (copy % job->n_K == 0) {
-                follow_walkers(job, copy / job->n_K);
-            }
-            if (drawn) {
-                draw(job, copy / job->n_K, copy % job->n_K, (step + 1) / job->thin - 1);
-            }
-        }
-        rg_team_barrier(team);
     }
 }
 
-int rg_temper_run(rg_temper_t *self, size_t max_steps)
+int rg_temper_run(rg_temper_t *self, size_t max_sweeps)
 {
+    size_t n_copies = self->n_blocks * self->n_K;
     size_t left = self->n_draws * self->thin - self->step;
-    slice_t slice = {.job = self, .n_steps = left < max_steps ? left : max_steps};
+    if (left == 0 || n_copies == 0) {
+        return RG_OK;
+    }
+    size_t n = n_copies - self->copy < max_sweeps ? n_copies - self->copy : max_sweeps;
+    slice_t slice = {.job = self, .first = self->copy, .stop = self->copy + n, .n_steps = 1};
+    if (n == n_copies) {
+        slice.n_steps = max_sweeps / n_copies < left ? max_sweeps / n_copies : left;
+    }
     rg_team_run(self->workers, slice_worker, &slice);
-    self->step += slice.n_steps;
-    return slice.n_steps < left ? RG_MORE : RG_OK;
+    self->copy = slice.stop % n_copies;
+    self->step += slice.stop == n_copies ? slice.n_steps : 0;
+    return self->step < self->n_draws * self->thin ? RG_MORE : RG_OK;
 }
 
 double rg_temper_done(const rg_temper_t *self)

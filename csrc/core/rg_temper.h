@@ -38,14 +38,15 @@ typedef struct {
     double *now;      /* n_blocks x n_K x 512: B of the running step */
     uint32_t *walker; /* n_blocks x n_K x 512: who is here */
     uint8_t *leg;     /* n_blocks x 512 x n_K: 0 new, 1 seen at K_0, 2 then at the last K */
-    size_t step;
+    size_t step;      /* whole steps done */
+    size_t copy;      /* sweeps done of the running one */
 } rg_temper_t;
 
 /* Check the arguments. RG_OK, RG_ERR_ARGUMENT, RG_ERR_OVERFLOW, RG_ERR_MEMORY; free always. */
 int RG_WARN_UNUSED rg_temper_init(rg_temper_t *self);
 
-/* Do at most max_steps steps. RG_MORE: call again. */
-int RG_WARN_UNUSED rg_temper_run(rg_temper_t *self, size_t max_steps);
+/* Do at most max_sweeps sweeps (at least 1), each of one block at one K. RG_MORE: call again. */
+int RG_WARN_UNUSED rg_temper_run(rg_temper_t *self, size_t max_sweeps);
 
 /* Fraction of the steps done. */
 double rg_temper_done(const rg_temper_t *self);
