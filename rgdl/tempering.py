@@ -43,9 +43,9 @@ class Tempered:
     Examples
     --------
     >>> import rgdl
-    >>> run = rgdl.temper(rgdl.Ising((4, 4), K=1), [0.3, 0.5], draws=20, rng=0)
+    >>> run = rgdl.temper(rgdl.Ising((4, 4), K=1), [0.3, 0.5], draws=60, rng=0)
     >>> run.energy.shape, run.reliable
-    ((2, 512, 20), True)
+    ((2, 512, 60), True)
     """
 
     K: npt.NDArray[np.float64]
