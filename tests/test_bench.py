@@ -85,7 +85,7 @@ def test_groups():
     [
         lambda: _samplers._heat_bath(rows=64, short=1, long=5),
         lambda: _samplers._any_terms(
-            rgdl.Ising((8, 8), K=1, couplings=_samplers._glass(8)), short=1, long=200
+            rgdl.Ising((8, 8), K=1, couplings=_samplers._glass(8)), sweeps=2
         ),
         lambda: _samplers._perfect(rows=1),
         lambda: _rbm._epoch(rows=100),
