@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from rgdl.sampling import sample
     from rgdl.simulation import simulate
     from rgdl.trace import Trace
+    from rgdl.tempering import temper
 
 __version__ = "0.1.0"
 
@@ -68,6 +69,7 @@ __all__ = [
     "show_config",
     "simulate",
     "stats",
+    "temper",
     "unpack",
 ]
 
@@ -85,6 +87,7 @@ _HOME = {
     "sample": "sampling",
     "show_config": "config",
     "simulate": "simulation",
+    "temper": "tempering",
     "unpack": "bits",
 }
 _MODULES = ("exact", "fss", "mapping", "observables", "plot", "rg", "stats")

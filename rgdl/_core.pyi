@@ -105,6 +105,57 @@ def cluster_simulate(
     npt.NDArray[np.float64],
     npt.NDArray[np.float64],
     npt.NDArray[np.uint64],
+def ising_perfect(
+    shape: tuple[int, ...],
+    K: float,
+    h: float,
+    n: int,
+    max_sweeps: int,
+    key: Key,
+    workers: int,
+    progress: Progress,
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.uint64]]: ...
+
+# packed chains of any model
+def stream_states(
+    key: Key, purpose: int, first: int, n: int
+) -> npt.NDArray[np.uint64]: ...
+def replicas_to_spins(words: Bits, n: int) -> npt.NDArray[np.int8]: ...
+def terms_simulate(
+    sites: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.float64],
+    fields: npt.NDArray[np.float64],
+    K: float,
+    method: int,
+    words: Bits,
+    streams: Bits,
+    first_sweep: int,
+    draws: int,
+    thin: int,
+    workers: int,
+    progress: Progress,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
+def temper(
+    sites: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.float64],
+    fields: npt.NDArray[np.float64],
+    K: npt.NDArray[np.float64],
+    shape: tuple[int, ...] | None,
+    h: float,
+    words: Bits,
+    streams: Bits,
+    first_step: int,
+    draws: int,
+    thin: int,
+    workers: int,
+    progress: Progress,
+) -> tuple[
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.uint64],
+    npt.NDArray[np.uint64],
 ]: ...
 
 # rbm

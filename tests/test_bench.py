@@ -84,6 +84,10 @@ def test_groups():
     "timer",
     [
         lambda: _samplers._heat_bath(rows=64, short=1, long=5),
+        lambda: _samplers._any_terms(
+            rgdl.Ising((8, 8), K=1, couplings=_samplers._glass(8)), sweeps=2
+        ),
+        lambda: _samplers._perfect(rows=1),
         lambda: _rbm._epoch(rows=100),
         lambda: _exact._kaufman(calls=1),
         lambda: _exact._energies(rows=10),

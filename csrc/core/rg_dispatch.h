@@ -9,8 +9,10 @@
 #include "rg_base.h"
 #include "rg_cluster.h"
 #include "rg_rng.h"
+#include "rg_field.h"
 #include "rg_ising.h"
 #include "rg_lookup.h"
+#include "rg_perfect.h"
 #include "rg_unit.h"
 
 typedef struct {
@@ -20,6 +22,11 @@ typedef struct {
     /* per replica: unlike bonds + 2^32 x spins up */
     void (*ising_counts)(const rg_lattice_t *lattice, const uint64_t *words,
                          uint64_t counts[RG_PLANE_BITS]);
+    void (*ising_group)(const rg_ising_group_t *group, rg_stream_t *stream);
+    void (*field_run)(const rg_field_run_t *run, rg_stream_t *stream);
+    void (*field_count)(const rg_field_count_t *job, uint64_t *counts);
+    void (*field_add)(const rg_field_count_t *job, const double *sizes, double *sums);
+    void (*perfect_group)(const rg_perfect_group_t *group, rg_stream_t *stream);
     void (*lookup_f32)(const rg_lookup_t *job, const float *weights, float *out);
     void (*lookup_f64)(const rg_lookup_t *job, const double *weights, double *out);
     void (*unit_f32)(const rg_unit_t *job, rg_stream_t *stream, const float *input, float *mean);

@@ -42,6 +42,9 @@ typedef struct {
  * and lane, so two streams agree in a lane with probability 2^-256. */
 void rg_stream_init(rg_stream_t *self, const uint64_t key[4], uint64_t purpose, uint64_t index);
 
+/* A mixer of 64 bits: variant 13 of Stafford's, as in SplitMix64. */
+uint64_t rg_mix64(uint64_t x);
+
 /* The next plane. Scalar twin of the vector step in kernels/. */
 void rg_stream_plane(rg_stream_t *self, uint64_t plane[RG_LANES]);
 

@@ -118,6 +118,10 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 
 #include "rg_k_exp_tpl.h"
 
+#include "rg_k_field_tpl.h"
+
+#include "rg_k_perfect_tpl.h"
+
 #define RG_K_REAL float
 #define RG_K_VECTOR vf32
 #define RG_K_INT vi32
@@ -144,6 +148,11 @@ const rg_kernels_t RG_K_TABLE = {
     .stream_planes = stream_planes,
     .ising_groups = ising_groups,
     .ising_counts = ising_counts,
+    .ising_group = ising_group,
+    .field_run = field_run,
+    .field_count = field_count,
+    .field_add = field_add,
+    .perfect_group = perfect_group,
     .lookup_f32 = lookup_f32,
     .lookup_f64 = lookup_f64,
     .unit_f32 = unit_f32,
