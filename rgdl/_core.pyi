@@ -82,6 +82,24 @@ def ising_simulate(
     progress: Progress,
 ) -> None: ...
 
+# one large lattice; method as above
+def fold_load(shape: tuple[int, ...], spins: npt.NDArray[np.int8]) -> Bits: ...
+def fold_unload(shape: tuple[int, ...], words: Bits) -> npt.NDArray[np.int8]: ...
+def fold_simulate(
+    shape: tuple[int, ...],
+    K: float,
+    h: float,
+    method: int,
+    words: Bits,
+    streams: Bits,
+    cursor: Bits,
+    thin: int,
+    bonds: npt.NDArray[np.int64],
+    magnetization: npt.NDArray[np.int64],
+    workers: int,
+    progress: Progress,
+) -> None: ...
+
 # rbm
 def rbm_gibbs(
     weights: Real,

@@ -21,6 +21,7 @@
 extern PyMethodDef rgb_base_methods[];
 extern PyMethodDef rgb_block_methods[];
 extern PyMethodDef rgb_exact_methods[];
+extern PyMethodDef rgb_fold_methods[];
 extern PyMethodDef rgb_ising_methods[];
 extern PyMethodDef rgb_rbm_methods[];
 extern PyMethodDef rgb_terms_methods[];

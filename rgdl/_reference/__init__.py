@@ -12,6 +12,8 @@ from rgdl._reference._exact import (
 )
 from rgdl._reference._ising import (
     biased_plane,
+    fold,
+    fold_sweep,
     ising_block,
     ising_start,
     ising_sweep,
@@ -39,6 +41,8 @@ __all__ = [
     "decimate",
     "exp",
     "exp_minus",
+    "fold",
+    "fold_sweep",
     "ising_block",
     "ising_enumerate",
     "ising_start",

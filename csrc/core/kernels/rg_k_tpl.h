@@ -43,7 +43,7 @@ enum { PART_LANES = RG_K_BYTES / 8 };
 
 LOGIC3(xor3, 0x96, a ^ b ^ c)
 LOGIC3(majority, 0xe8, (a & b) | (c & (a ^ b)))
-LOGIC3(select, 0xca, c ^ (a & (b ^ c))) /* a ? b : c */
+LOGIC3(choose, 0xca, c ^ (a & (b ^ c))) /* a ? b : c */
 LOGIC3(xor_and, 0x78, a ^ (b & c))
 LOGIC3(or_and, 0xf8, a | (b & c))
 
