@@ -47,7 +47,8 @@ def permutation(
 def pack(values: npt.NDArray[np.int8], low: int) -> Bits: ...
 def unpack(bits: Bits, n: int, low: int) -> npt.NDArray[np.int8]: ...
 
-# ising: method 0 heat-bath, 1 Metropolis, 2 local; start 0 random, 1 ordered, 2 staggered
+# ising: method 0 heat-bath, 1 Metropolis, 2 local
+# start 0 random, 1 ordered, 2 staggered
 def ising_sample(
     shape: tuple[int, ...],
     K: float,

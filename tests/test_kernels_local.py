@@ -1,4 +1,4 @@
-"""Local updates as Markov chains, kernel by kernel: stationarity, ergodicity, limits."""
+"""Local updates as Markov chains: stationarity, ergodicity, limits of every kernel."""
 
 import math
 
@@ -196,5 +196,7 @@ def test_symmetries_and_ground_states(simd, method):
     for K, start in ((30.0, 1), (-30.0, 2)):
         words = _core.ising_start(shape, start, 0.5, KEY, 0, 1)
         before = words.copy()
-        assert set(advance(shape, K, 0.0, method, words, 20)[0]) == {48 if K > 0 else -48}
+        assert set(advance(shape, K, 0.0, method, words, 20)[0]) == {
+            48 if K > 0 else -48
+        }
         assert np.array_equal(words, before)

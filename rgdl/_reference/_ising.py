@@ -106,7 +106,7 @@ def update_table(ndim: int, K: float, h: float, metropolis: bool) -> Table:
 
 
 def table_of_sweep(ndim: int, K: float, h: float, method: int, sweep: int) -> Table:
-    """The update of sweep 0, 1, ...; "local" is heat-bath in every eighth."""
+    """Give the update of sweep 0, 1, ...; "local" is heat-bath in every eighth."""
     heatbath = method == HEATBATH or (method == LOCAL and sweep % 8 == 7)
     return update_table(ndim, K, h, not heatbath)
 
@@ -245,8 +245,6 @@ def fold_sweep(
     for sites in colours_of(up.shape[:-1]):
         groups = _groups(sites)
         for band, stream in enumerate(streams):
-            first, end = (
-                len(groups) * b // len(streams) for b in (band, band + 1)
-            )
+            first, end = (len(groups) * b // len(streams) for b in (band, band + 1))
             for group in groups[first:end]:
                 update_group(up, group, table, stream, cuts)
