@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from rgdl.report import Report
     from rgdl.sampling import sample
     from rgdl.simulation import simulate
-    from rgdl.trace import Trace
     from rgdl.tempering import temper
+    from rgdl.trace import Trace
 
 __version__ = "0.1.0"
 

@@ -74,7 +74,7 @@ class LocalBackend:
         self._words = _first_words(model, chains, start, key)
         blocks = len(self._words)
         purpose = _core.PURPOSE_SIMULATE
-        self._streams = _core.ising_streams(key, purpose, 0, blocks)
+        self._streams = _core.stream_states(key, purpose, 0, blocks)
         self._cursor = np.zeros((blocks, 2), dtype=np.uint64)
         self.info: dict[str, Any] = {}
 

@@ -31,6 +31,9 @@ PURPOSE_RBM_TEMPER: int
 PURPOSE_RBM_SAMPLE: int
 
 # base
+def stream_states(
+    key: Key, purpose: int, first: int, n: int
+) -> npt.NDArray[np.uint64]: ...
 def build_info() -> dict[str, Any]: ...
 def set_simd(name: str) -> None: ...
 def stream_planes(
@@ -47,7 +50,8 @@ def permutation(
 def pack(values: npt.NDArray[np.int8], low: int) -> Bits: ...
 def unpack(bits: Bits, n: int, low: int) -> npt.NDArray[np.int8]: ...
 
-# ising: method 0 heat-bath, 1 Metropolis, 2 local; start 0 random, 1 ordered, 2 staggered
+# ising: method 0 heat-bath, 1 Metropolis, 2 local
+# start 0 random, 1 ordered, 2 staggered
 def ising_sample(
     shape: tuple[int, ...],
     K: float,
@@ -64,7 +68,6 @@ def ising_sample(
 def ising_start(
     shape: tuple[int, ...], start: int, p_up: float, key: Key, first: int, n_blocks: int
 ) -> Bits: ...
-def ising_streams(key: Key, purpose: int, first: int, n: int) -> Bits: ...
 def ising_load(spins: npt.NDArray[np.int8]) -> Bits: ...
 def ising_unload(words: Bits, n: int) -> npt.NDArray[np.int8]: ...
 def ising_simulate(
@@ -83,10 +86,11 @@ def ising_simulate(
 ) -> None: ...
 
 # cluster
-def stream_states(
-    key: Key, purpose: int, first: int, n: int
-) -> npt.NDArray[np.uint64]: ...
 def cluster_simulate(
+# one large lattice; method as above
+def fold_load(shape: tuple[int, ...], spins: npt.NDArray[np.int8]) -> Bits: ...
+def fold_unload(shape: tuple[int, ...], words: Bits) -> npt.NDArray[np.int8]: ...
+def fold_simulate(
     shape: tuple[int, ...],
     K: float,
     h: float,
@@ -117,9 +121,6 @@ def ising_perfect(
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.uint64]]: ...
 
 # packed chains of any model
-def stream_states(
-    key: Key, purpose: int, first: int, n: int
-) -> npt.NDArray[np.uint64]: ...
 def replicas_to_spins(words: Bits, n: int) -> npt.NDArray[np.int8]: ...
 def terms_simulate(
     sites: npt.NDArray[np.uint32],
@@ -157,6 +158,14 @@ def temper(
     npt.NDArray[np.uint64],
     npt.NDArray[np.uint64],
 ]: ...
+    streams: Bits,
+    cursor: Bits,
+    thin: int,
+    bonds: npt.NDArray[np.int64],
+    magnetization: npt.NDArray[np.int64],
+    workers: int,
+    progress: Progress,
+) -> None: ...
 
 # rbm
 def rbm_gibbs(

@@ -33,9 +33,47 @@ def train_arguments(**change):
     return {**arguments, **change}
 
 
+def simulate_arguments(**change):
+    arguments = {
+        "shape": (2, 2), "K": 0.3, "h": 0.0, "method": 2,
+        "words": np.zeros((1, 4, 8), np.uint64),
+        "streams": np.ones((1, 4, 8), np.uint64),
+        "cursor": np.zeros((1, 2), np.uint64), "thin": 1,
+        "bonds": np.zeros((2, 512), np.int32),
+        "magnetization": np.zeros((2, 512), np.int32), "workers": 1, "progress": None,
+    }  # fmt: skip
+    return {**arguments, **change}
+
+
+def test_interrupted_simulation_goes_on_with_the_same_bits():
+    def stop_at(fraction):
+        def progress(done):
+            if fraction < done < 1.0:
+                raise KeyboardInterrupt
+
+        return progress
+
+    names = ("words", "streams", "cursor", "bonds", "magnetization")
+    rows = {"bonds": np.zeros((200, 512), np.int32)}
+    rows["magnetization"] = rows["bonds"].copy()
+    start = simulate_arguments(thin=4000, **rows)
+    golden = {**start, **{name: start[name].copy() for name in names}}
+    _core.ising_simulate(**golden)
+    for fraction in (0.0, 0.2, 0.5):
+        with pytest.raises(KeyboardInterrupt):
+            _core.ising_simulate(**{**start, "progress": stop_at(fraction)})
+        done = int(start["cursor"][0, 1])
+        assert start["cursor"][0, 0] == 4000 * done
+        assert np.array_equal(start["bonds"][:done], golden["bonds"][:done])
+    assert 0 < done < 200
+    _core.ising_simulate(**start)
+    assert all(np.array_equal(start[name], golden[name]) for name in names)
+
+
 def sample_arguments(**change):
     arguments = {
-        "shape": (4, 4), "K": 0.3, "h": 0.0, "method": 0, "n": 2, "sweeps": 1, "start": 0,
+        "shape": (4, 4), "K": 0.3, "h": 0.0, "method": 0, "n": 2, "sweeps": 1,
+        "start": 0,
         "p_up": 0.5, "key": KEY, "workers": 1, "progress": None,
     }  # fmt: skip
     return {**arguments, **change}
@@ -102,6 +140,27 @@ def sample_arguments(**change):
         ),
         ("rbm_train", {"k": 0}, ValueError, "at least 1"),
         ("ising_sample", {"K": float("nan")}, ValueError, "RG_ERR_ARGUMENT"),
+        ("ising_sample", {"method": 3}, ValueError, "RG_ERR_ARGUMENT"),
+        ("ising_start", {"p_up": 2.0}, ValueError, "RG_ERR_ARGUMENT"),
+        ("ising_load", {"spins": np.zeros((2, 4), np.int8)}, ValueError, "VALUES"),
+        ("ising_unload", {"n": 513}, ValueError, "with 513 rows"),
+        (
+            "ising_simulate",
+            {"streams": np.zeros((1, 4, 8), np.uint64)},
+            ValueError,
+            None,
+        ),
+        (
+            "ising_simulate",
+            {"cursor": np.zeros((2, 2), np.uint64)},
+            ValueError,
+            "cursor",
+        ),
+        ("ising_simulate", {"thin": 0}, ValueError, "at least 1"),
+        ("ising_simulate", {"bonds": np.zeros((1, 4), np.int32)}, ValueError, "bonds"),
+        ("fold_load", {"shape": (16, 64)}, ValueError, "does not fold"),
+        ("fold_load", {"spins": np.zeros(3, np.int8)}, ValueError, "2048 sites, got 3"),
+        ("fold_unload", {"words": np.zeros((3, 8), np.uint64)}, ValueError, "(4, 8)"),
         ("ising_sample", {"start": 7}, ValueError, "RG_ERR_ARGUMENT"),
         (
             "ising_sample",
@@ -129,6 +188,19 @@ def test_bad_arguments(function, arguments, error, match):
         "logarithm": {"x": np.ones(1)},
         "unpack": {"bits": BITS, "n": 3, "low": 0},
         "ising_sample": sample_arguments(),
+        "ising_start": {
+            "shape": (4, 4),
+            "start": 1,
+            "p_up": 0.5,
+            "key": KEY,
+            "first": 0,
+            "n_blocks": 1,
+        },
+        "ising_load": {},
+        "ising_unload": {"words": np.zeros((1, 4, 8), np.uint64)},
+        "ising_simulate": simulate_arguments(),
+        "fold_load": {"shape": (16, 128), "spins": np.ones(2048, np.int8)},
+        "fold_unload": {"shape": (16, 128)},
         "rbm_train": train_arguments(),
     }[function]
     with pytest.raises(error, match=match):

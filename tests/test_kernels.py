@@ -106,7 +106,7 @@ def simulation(shape, n_blocks, draws, key=KEY):
     """State and output arrays of a new simulation, by name."""
     return {
         "words": _core.ising_start(shape, 0, 0.5, key, 0, n_blocks),
-        "streams": _core.ising_streams(key, _core.PURPOSE_SIMULATE, 0, n_blocks),
+        "streams": _core.stream_states(key, _core.PURPOSE_SIMULATE, 0, n_blocks),
         "cursor": np.zeros((n_blocks, 2), dtype=np.uint64),
         "bonds": np.zeros((draws, 512 * n_blocks), dtype=np.int32),
         "magnetization": np.zeros((draws, 512 * n_blocks), dtype=np.int32),
@@ -135,7 +135,38 @@ def test_ising_simulate(simd, shape):
                 assert np.array_equal(run["bonds"][draw, rows], sums[:, 0])
                 assert np.array_equal(run["magnetization"][draw, rows], sums[:, 1])
         assert np.array_equal(spins[rows], s)
-        assert np.array_equal(run["streams"][block].T, stream.lanes)
+        lanes = np.array(stream.lanes, np.uint64)
+        assert np.array_equal(run["streams"][block], lanes.T)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1024,), (16, 128), (192, 24), (16, 3, 128), (1536,), (40, 320)]
+)
+def test_fold(simd, shape):
+    """One lattice folded into words, against the twin; sums against plain ones."""
+    K, h, thin, draws = 0.3, 0.05, 5, 2
+    n = math.prod(shape)
+    spins = np.random.default_rng(3).choice(np.array([-1, 1], np.int8), n)
+    words = _core.fold_load(shape, spins)
+    assert np.array_equal(_core.fold_unload(shape, words), spins)
+    streams = _core.stream_states(KEY, _core.PURPOSE_SIMULATE, 0, 16)
+    cursor = np.array([4, 0], dtype=np.uint64)
+    sums = np.zeros((2, draws), dtype=np.int64)
+    state = {"words": words, "streams": streams, "cursor": cursor}
+    _core.fold_simulate(
+        shape, K, h, LOCAL, **state, thin=thin, bonds=sums[0], magnetization=sums[1],
+        workers=2, progress=None,
+    )  # fmt: skip
+    assert cursor.tolist() == [14, draws]
+    up, cuts = ref.fold(spins.reshape(shape))
+    twin = [ref.Stream(KEY, _core.PURPOSE_SIMULATE, band) for band in range(16)]
+    for sweep in range(4, 14):
+        ref.fold_sweep(up, cuts, K, h, LOCAL, sweep, twin)
+    bits = np.packbits(up.reshape(-1, 512), axis=1, bitorder="little")
+    assert np.array_equal(words, bits.view(np.uint64))
+    assert [np.array(s.lanes, np.uint64).T.tolist() for s in twin] == streams.tolist()
+    plain = _core.ising_sums(_core.fold_unload(shape, words).reshape(1, -1), shape)
+    assert np.array_equal(sums[:, -1], plain[0])
 
 
 def test_staggered_start():

@@ -133,32 +133,6 @@ static PyObject *ising_start(PyObject *Py_UNUSED(module), PyObject *args, PyObje
     return words;
 }
 
-PyDoc_STRVAR(ising_streams_doc, "ising_streams($module, /, key, purpose, first, n)\n--\n\n"
-                                "States of streams first .. first + n - 1: uint64 (n, 4, 8).");
-
-static PyObject *ising_streams(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
-{
-    static char *keywords[] = {"key", "purpose", "first", "n", NULL};
-    uint64_t key[4];
-    size_t purpose = 0;
-    size_t first = 0;
-    size_t n = 0;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&O&O&O&:ising_streams", keywords,
-                                     rgb_convert_key, key, rgb_convert_size, &purpose,
-                                     rgb_convert_size, &first, rgb_convert_size, &n)) {
-        return NULL;
-    }
-    npy_intp dims[] = {(npy_intp)n, 4, RG_LANES};
-    PyObject *streams = PyArray_SimpleNew(3, dims, NPY_UINT64);
-    for (size_t i = 0; streams != NULL && i < n; i++) {
-        rg_stream_t stream;
-        rg_stream_init(&stream, key, purpose, first + i);
-        uint64_t *data = PyArray_DATA((PyArrayObject *)streams);
-        memcpy(&data[i * 4 * RG_LANES], stream.s, sizeof stream.s);
-    }
-    return streams;
-}
-
 PyDoc_STRVAR(ising_load_doc,
              "ising_load($module, /, spins)\n--\n\n"
              "int8 (n, sites) to words (ceil(n / 512), sites, 8); a last block that "
@@ -339,7 +313,6 @@ PyMethodDef rgb_ising_methods[] = {
     RGB_METHOD("ising_sample", ising_sample, ising_sample_doc),
     RGB_METHOD("ising_simulate", ising_simulate, ising_simulate_doc),
     RGB_METHOD("ising_start", ising_start, ising_start_doc),
-    RGB_METHOD("ising_streams", ising_streams, ising_streams_doc),
     RGB_METHOD("ising_unload", ising_unload, ising_unload_doc),
     {NULL, NULL, 0, NULL},
 };

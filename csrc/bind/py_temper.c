@@ -6,7 +6,7 @@
 /* A model at every K of the ladder, and the copies of the state that the kernels need aligned. */
 typedef struct {
     rg_lattice_t lattice;
-    rg_heatbath_t *heatbaths;
+    rg_ising_rule_t *rules;
     rg_field_t *fields;
     rg_field_sums_t sums;
     double *reduced;
@@ -22,11 +22,11 @@ static int prepare(ladder_t *self, const rg_terms_t *terms, const rg_torus_t *to
         return ret != RG_OK ? ret : RG_ERR_OVERFLOW;
     }
     self->reduced = rg_alloc(terms->n_terms + 1, sizeof *self->reduced);
-    self->heatbaths = rg_alloc(job->n_K, sizeof *self->heatbaths);
+    self->rules = rg_alloc(job->n_K, sizeof *self->rules);
     self->fields = rg_alloc(job->n_K, sizeof *self->fields);
     job->words = rg_alloc(n_words, RG_LANES * sizeof *job->words);
     job->streams = rg_alloc(2 * job->n_blocks * job->n_K, sizeof *job->streams);
-    if (self->reduced == NULL || self->heatbaths == NULL || self->fields == NULL ||
+    if (self->reduced == NULL || self->rules == NULL || self->fields == NULL ||
         job->words == NULL || job->streams == NULL) {
         return RG_ERR_MEMORY;
     }
@@ -36,7 +36,8 @@ static int prepare(ladder_t *self, const rg_terms_t *terms, const rg_torus_t *to
     }
     for (size_t k = 0; k < job->n_K && ret == RG_OK; k++) {
         if (torus != NULL) {
-            rg_heatbath_init(&self->heatbaths[k], torus->ndim, job->K[k], h);
+            ret =
+                rg_ising_rule_init(&self->rules[k], torus->ndim, job->K[k], h, RG_METHOD_HEATBATH);
             continue;
         }
         for (size_t t = 0; t < terms->n_terms; t++) {
@@ -46,7 +47,7 @@ static int prepare(ladder_t *self, const rg_terms_t *terms, const rg_torus_t *to
         reduced.values = self->reduced;
         ret = rg_field_init(&self->fields[k], &reduced, false);
     }
-    job->heatbaths = self->heatbaths;
+    job->rules = self->rules;
     job->fields = self->fields;
     job->sums = &self->sums;
     return ret == RG_OK ? rg_temper_init(job) : ret;
@@ -61,7 +62,7 @@ static void release(ladder_t *self)
     rg_lattice_free(&self->lattice);
     rg_field_sums_free(&self->sums);
     rg_free(self->fields);
-    rg_free(self->heatbaths);
+    rg_free(self->rules);
     rg_free(self->reduced);
     rg_free(self->job.words);
     rg_free(self->job.streams);

@@ -22,7 +22,6 @@ typedef struct {
     /* per replica: unlike bonds + 2^32 x spins up */
     void (*ising_counts)(const rg_lattice_t *lattice, const uint64_t *words,
                          uint64_t counts[RG_PLANE_BITS]);
-    void (*ising_group)(const rg_ising_group_t *group, rg_stream_t *stream);
     void (*field_run)(const rg_field_run_t *run, rg_stream_t *stream);
     void (*field_count)(const rg_field_count_t *job, uint64_t *counts);
     void (*field_add)(const rg_field_count_t *job, const double *sizes, double *sums);

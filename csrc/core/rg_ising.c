@@ -146,6 +146,21 @@ int rg_lattice_init(rg_lattice_t *self, const rg_torus_t *torus)
     return RG_OK;
 }
 
+void rg_lattice_colours(const rg_lattice_t *self, const rg_torus_t *torus, size_t *colour_start)
+{
+    size_t colour = 0;
+    for (size_t group = 0; group < self->n_groups; group++) {
+        size_t site = self->sites[self->group_start[group]];
+        size_t of_group = site_colour(site, torus->ndim, torus->extents, self->n_colours);
+        while (colour <= of_group) {
+            colour_start[colour++] = group;
+        }
+    }
+    while (colour <= self->n_colours) {
+        colour_start[colour++] = self->n_groups;
+    }
+}
+
 void rg_lattice_free(rg_lattice_t *self)
 {
     rg_free(self->sites);
@@ -194,11 +209,11 @@ int rg_ising_start(const rg_lattice_t *lattice, const uint64_t key[4], int start
     return RG_OK;
 }
 
-static const rg_ising_table_t *table_of_sweep(const rg_ising_rule_t *rule, uint64_t sweep)
+const rg_ising_table_t *rg_ising_rule_table(const rg_ising_rule_t *self, uint64_t sweep)
 {
-    bool heatbath = rule->method == RG_METHOD_HEATBATH ||
-                    (rule->method == RG_METHOD_LOCAL && sweep % RG_LOCAL_PERIOD == 7);
-    return heatbath ? &rule->heatbath : &rule->metropolis;
+    bool heatbath = self->method == RG_METHOD_HEATBATH ||
+                    (self->method == RG_METHOD_LOCAL && sweep % RG_LOCAL_PERIOD == 7);
+    return heatbath ? &self->heatbath : &self->metropolis;
 }
 
 void rg_ising_advance(const rg_lattice_t *lattice, const rg_ising_rule_t *rule, uint64_t *words,
@@ -207,7 +222,7 @@ void rg_ising_advance(const rg_lattice_t *lattice, const rg_ising_rule_t *rule, 
     rg_ising_pass_t pass = {.spins = words, .lattice = lattice};
     while (n_groups > 0) {
         size_t left = lattice->n_groups - clock->group;
-        pass.table = table_of_sweep(rule, clock->sweep);
+        pass.table = rg_ising_rule_table(rule, clock->sweep);
         pass.first_group = clock->group;
         pass.n_groups = left < n_groups ? left : n_groups;
         rg_kernels()->ising_groups(&pass, stream);

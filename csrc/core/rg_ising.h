@@ -69,6 +69,12 @@ int RG_WARN_UNUSED rg_lattice_init(rg_lattice_t *self, const rg_torus_t *torus);
 /* Release the tables. */
 void rg_lattice_free(rg_lattice_t *self);
 
+/* Where each colour's groups start, and their end: n_colours + 1 entries. */
+void rg_lattice_colours(const rg_lattice_t *self, const rg_torus_t *torus, size_t *colour_start);
+
+/* The table of sweep 0, 1, .. of a chain. */
+const rg_ising_table_t *rg_ising_rule_table(const rg_ising_rule_t *self, uint64_t sweep);
+
 /* Updates of a block of 512 replicas, as the kernels see them. */
 typedef struct {
     uint64_t *spins; /* n_sites x 8, 64-byte aligned */

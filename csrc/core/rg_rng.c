@@ -28,6 +28,20 @@ void rg_stream_init(rg_stream_t *self, const uint64_t key[4], uint64_t purpose, 
     }
 }
 
+bool rg_stream_dead(const uint64_t *words)
+{
+    for (size_t lane = 0; lane < RG_LANES; lane++) {
+        uint64_t any = 0;
+        for (size_t word = 0; word < 4; word++) {
+            any |= words[word * RG_LANES + lane];
+        }
+        if (any == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static uint64_t rotate_left(uint64_t x, int k)
 {
     return (x << k) | (x >> (64 - k));

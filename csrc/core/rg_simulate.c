@@ -14,21 +14,6 @@ static size_t per_draw(const rg_simulate_t *self)
     return self->thin * self->lattice->n_groups;
 }
 
-/* A lane of xoshiro256++ with four zero words never leaves them. */
-static bool dead_stream(const uint64_t *words)
-{
-    for (size_t lane = 0; lane < RG_LANES; lane++) {
-        uint64_t any = 0;
-        for (size_t word = 0; word < 4; word++) {
-            any |= words[word * RG_LANES + lane];
-        }
-        if (any == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static int check(const rg_simulate_t *self)
 {
     const rg_lattice_t *lattice = self->lattice;
@@ -38,7 +23,7 @@ static int check(const rg_simulate_t *self)
     }
     for (size_t block = 0; block < self->n_blocks; block++) {
         if (self->cursor[2 * block + 1] > self->draws ||
-            dead_stream(&self->streams[block * 4 * RG_LANES])) {
+            rg_stream_dead(&self->streams[block * 4 * RG_LANES])) {
             return RG_ERR_ARGUMENT;
         }
     }

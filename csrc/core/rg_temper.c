@@ -102,16 +102,11 @@ static void sweep(const rg_temper_t *self, size_t block, size_t k, uint64_t *scr
         rg_kernels()->field_run(&run, stream);
         return;
     }
-    const rg_lattice_t *lattice = self->lattice;
-    rg_ising_group_t group = {.spins = words,
-                              .neighbours = lattice->neighbours,
-                              .heatbath = &self->heatbaths[k],
-                              .ndim = lattice->ndim};
-    for (size_t g = 0; g < lattice->n_groups; g++) {
-        group.sites = &lattice->sites[lattice->group_start[g]];
-        group.n = lattice->group_start[g + 1] - lattice->group_start[g];
-        rg_kernels()->ising_group(&group, stream);
-    }
+    rg_ising_pass_t pass = {.spins = words,
+                            .lattice = self->lattice,
+                            .table = &self->rules[k].heatbath,
+                            .n_groups = self->lattice->n_groups};
+    rg_kernels()->ising_groups(&pass, stream);
 }
 
 /* Exchange k and k + 1 of a block: spins, bonds and walkers. */

@@ -17,9 +17,9 @@
 typedef struct {
     size_t n_K;
     const double *K;
-    const rg_lattice_t *lattice;    /* a torus in a uniform field, or NULL: then `fields` */
-    const rg_heatbath_t *heatbaths; /* n_K */
-    const rg_field_t *fields;       /* n_K, heat bath */
+    const rg_lattice_t *lattice;  /* a torus in a uniform field, or NULL: then `fields` */
+    const rg_ising_rule_t *rules; /* n_K */
+    const rg_field_t *fields;     /* n_K, heat bath */
     const rg_field_sums_t *sums;
     size_t n_blocks;
     uint64_t *words;      /* n_blocks x n_K x n_sites x 8 */

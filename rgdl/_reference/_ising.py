@@ -38,8 +38,8 @@ def biased_plane(stream: Stream, p: float) -> Words:
     return np.packbits(result, bitorder="little").view(np.uint64)
 
 
-def site_groups(shape: tuple[int, ...]) -> list[list[tuple[int, ...]]]:
-    """Split the sites into groups of up to 64 of one colour, in update order."""
+def colours_of(shape: tuple[int, ...]) -> list[list[tuple[int, ...]]]:
+    """Split the sites into sets without neighbours: 2, or 3 if an extent is odd."""
     n_colours = 3 if any(extent % 2 for extent in shape) else 2
     colours: list[list[tuple[int, ...]]] = [[] for _ in range(n_colours)]
     for site in np.ndindex(shape):
@@ -48,19 +48,34 @@ def site_groups(shape: tuple[int, ...]) -> list[list[tuple[int, ...]]]:
             for x, extent in zip(site, shape, strict=True)
         )
         colours[colour % n_colours].append(site)
-    return [
-        sites[first : first + GROUP_SITES]
-        for sites in colours
-        for first in range(0, len(sites), GROUP_SITES)
-    ]
+    return colours
 
 
-def _n_up(up: Mask, site: tuple[int, ...]) -> npt.NDArray[np.int64]:
+def _groups(sites: list[tuple[int, ...]]) -> list[list[tuple[int, ...]]]:
+    return [sites[i : i + GROUP_SITES] for i in range(0, len(sites), GROUP_SITES)]
+
+
+def site_groups(shape: tuple[int, ...]) -> list[list[tuple[int, ...]]]:
+    """Split the sites into groups of up to 64 of one colour, in update order."""
+    return [group for sites in colours_of(shape) for group in _groups(sites)]
+
+
+def _n_up(
+    up: Mask, site: tuple[int, ...], cuts: tuple[tuple[int, ...], ...] = ()
+) -> npt.NDArray[np.int64]:
+    """Up neighbours; cuts[axis]: which of (lane, bit) count the pieces of that axis."""
     count = np.zeros(512, dtype=np.int64)
     for axis, extent in enumerate(up.shape[:-1]):
         for step in (1, -1):
-            x = (site[axis] + step) % extent
-            count += up[(*site[:axis], x, *site[axis + 1 :])]
+            x = site[axis] + step
+            plane = up[(*site[:axis], x % extent, *site[axis + 1 :])]
+            if cuts and not 0 <= x < extent:
+                if cuts[axis] == (0, 1):  # bits go on in the next lane
+                    plane = np.roll(plane, -step)
+                elif cuts[axis]:
+                    pieces = plane.reshape(8, 64)
+                    plane = np.roll(pieces, -step, axis=cuts[axis]).reshape(512)
+            count += plane
     return count
 
 
@@ -91,15 +106,19 @@ def update_table(ndim: int, K: float, h: float, metropolis: bool) -> Table:
 
 
 def table_of_sweep(ndim: int, K: float, h: float, method: int, sweep: int) -> Table:
-    """The update of sweep 0, 1, ...; "local" is heat-bath in every eighth."""
+    """Give the update of sweep 0, 1, ...; "local" is heat-bath in every eighth."""
     heatbath = method == HEATBATH or (method == LOCAL and sweep % 8 == 7)
     return update_table(ndim, K, h, not heatbath)
 
 
 def update_group(
-    up: Mask, group: list[tuple[int, ...]], table: Table, stream: Stream
+    up: Mask,
+    group: list[tuple[int, ...]],
+    table: Table,
+    stream: Stream,
+    cuts: tuple[tuple[int, ...], ...] = (),
 ) -> None:
-    """Update one group in place; up: (*shape, 512)."""
+    """Update one group in place; up: (*shape, 512), cuts: of a folded lattice."""
 
     def new(old: Mask, j: npt.NDArray[np.int64], bit: Mask) -> Mask:
         if not table.metropolis:
@@ -108,7 +127,7 @@ def update_group(
 
     old, classes, undecided = [], [], []
     for site in group:
-        j = _n_up(up, site)
+        j = _n_up(up, site, cuts)
         left = np.ones(512, dtype=bool)
         bit = np.zeros(512, dtype=bool)
         for k in range(GROUP_PLANES):
@@ -181,3 +200,51 @@ def ising_block(
     for sweep in range(sweeps):
         ising_sweep(up, K, h, method, sweep, stream)
     return np.moveaxis(np.where(up, 1, -1), -1, 0).astype(np.int8)
+
+
+def fold(spins: Spins) -> tuple[Mask, tuple[tuple[int, ...], ...]]:
+    """Fold a lattice (rg_fold.h): up[word, 64 lane + bit], and which axes are cut."""
+    shape, ndim = spins.shape, spins.ndim
+    cuts: list[tuple[int, ...]] = [()] * ndim
+    if ndim == 1:
+        bit_axis = lane_axis = 0
+        cuts[0] = (0, 1)
+    else:
+        fits = [a for a in range(ndim) if shape[a] % 64 == 0 and shape[a] >= 128]
+        bit_axis = fits[-1]
+        lane_axis = min(
+            a
+            for a in range(ndim)
+            if a != bit_axis and shape[a] % 8 == 0 and shape[a] >= 16
+        )
+        cuts[bit_axis], cuts[lane_axis] = (1,), (0,)
+    pieces = [1] * ndim
+    pieces[bit_axis] *= 64
+    pieces[lane_axis] *= 8
+    words = tuple(s // p for s, p in zip(shape, pieces, strict=True))
+    up = np.zeros((*words, 512), dtype=bool)
+    for site in np.ndindex(shape):
+        part = [x // w for x, w in zip(site, words, strict=True)]
+        bit = part[0] if ndim == 1 else 64 * part[lane_axis] + part[bit_axis]
+        word = tuple(x % w for x, w in zip(site, words, strict=True))
+        up[(*word, bit)] = spins[site] > 0
+    return up, tuple(cuts)
+
+
+def fold_sweep(
+    up: Mask,
+    cuts: tuple[tuple[int, ...], ...],
+    K: float,
+    h: float,
+    method: int,
+    sweep: int,
+    streams: list[Stream],
+) -> None:
+    """Update a folded lattice once: each colour's groups in bands, one per stream."""
+    table = table_of_sweep(up.ndim - 1, K, h, method, sweep)
+    for sites in colours_of(up.shape[:-1]):
+        groups = _groups(sites)
+        for band, stream in enumerate(streams):
+            first, end = (len(groups) * b // len(streams) for b in (band, band + 1))
+            for group in groups[first:end]:
+                update_group(up, group, table, stream, cuts)

@@ -46,12 +46,12 @@ static state_t *run(const char *variant, bool torus, size_t workers, size_t budg
     rg_lattice_t lattice;
     rg_field_sums_t sums;
     rg_field_t fields[LADDER];
-    rg_heatbath_t heatbaths[LADDER];
+    rg_ising_rule_t rules[LADDER];
     CHECK(rg_dispatch_init(variant) == RG_OK);
     CHECK(rg_lattice_init(&lattice, &shape) == RG_OK);
     for (size_t k = 0; k < LADDER; k++) {
         make_ring(&ring, K[k]);
-        rg_heatbath_init(&heatbaths[k], 1, K[k], 0.0);
+        CHECK(rg_ising_rule_init(&rules[k], 1, K[k], 0.0, RG_METHOD_HEATBATH) == RG_OK);
         CHECK(rg_field_init(&fields[k], &ring.terms, false) == RG_OK);
     }
     make_ring(&ring, 1.0);
@@ -63,7 +63,7 @@ static state_t *run(const char *variant, bool torus, size_t workers, size_t budg
     rg_temper_t job = {.n_K = LADDER,
                        .K = K,
                        .lattice = torus ? &lattice : NULL,
-                       .heatbaths = heatbaths,
+                       .rules = rules,
                        .fields = fields,
                        .sums = &sums,
                        .n_blocks = BLOCKS,

@@ -72,7 +72,7 @@ INLINE slot_t slot_of(const rg_field_t *f, const uint64_t *spins, const rg_field
         undecided &= ~next_part(stream); \
         EACH_SLOT(TOGGLE)                \
     }
-#define FOUR(a, b, c, d) select(slot.b1, select(slot.b0, d, c), select(slot.b0, b, a))
+#define FOUR(a, b, c, d) choose(slot.b1, choose(slot.b0, d, c), choose(slot.b0, b, a))
 
 _Static_assert(RG_FIELD_PLANES == 10 && RG_FIELD_SLOTS == 16, "slot_planes spells them out");
 
@@ -92,14 +92,14 @@ INLINE vu64 slot_planes(const rg_field_table_t *table, part_stream_t *stream, sl
         return low;
     }
     if (n == 5) {
-        return select(slot.b2, v4, low);
+        return choose(slot.b2, v4, low);
     }
-    low = select(slot.b2, FOUR(v4, v5, v6, v7), low);
+    low = choose(slot.b2, FOUR(v4, v5, v6, v7), low);
     if (n == 8) {
         return low;
     }
-    vu64 high = select(slot.b2, FOUR(v12, v13, v14, v15), FOUR(v8, v9, v10, v11));
-    return select(slot.b3, high, low);
+    vu64 high = choose(slot.b2, FOUR(v12, v13, v14, v15), FOUR(v8, v9, v10, v11));
+    return choose(slot.b3, high, low);
 }
 
 #undef EACH_SLOT

@@ -72,11 +72,11 @@ INLINE vu64 by_count(count_t n, size_t ndim, vu64 v0, vu64 v1, vu64 v2, vu64 v3,
                      vu64 v6)
 {
     if (ndim == 1) {
-        return select(n.mid, v2, select(n.lo, v1, v0));
+        return choose(n.mid, v2, choose(n.lo, v1, v0));
     }
-    vu64 low = select(n.mid, select(n.lo, v3, v2), select(n.lo, v1, v0));
-    vu64 high = ndim == 2 ? v4 : select(n.mid, v6, select(n.lo, v5, v4));
-    return select(n.hi, high, low);
+    vu64 low = choose(n.mid, choose(n.lo, v3, v2), choose(n.lo, v1, v0));
+    vu64 high = ndim == 2 ? v4 : choose(n.mid, v6, choose(n.lo, v5, v4));
+    return choose(n.hi, high, low);
 }
 
 /* The same where class 2 ndim - j equals class j: `equal` for j = ndim, then one, two, three more.
@@ -84,12 +84,12 @@ INLINE vu64 by_count(count_t n, size_t ndim, vu64 v0, vu64 v1, vu64 v2, vu64 v3,
 INLINE vu64 by_distance(count_t n, size_t ndim, vu64 equal, vu64 one, vu64 two, vu64 three)
 {
     if (ndim == 1) {
-        return select(n.lo, equal, one);
+        return choose(n.lo, equal, one);
     }
     if (ndim == 2) {
-        return select(n.lo, one, select(n.mid, equal, two));
+        return choose(n.lo, one, choose(n.mid, equal, two));
     }
-    return select(n.lo, select(n.mid, equal, two), select(n.mid ^ n.hi, one, three));
+    return choose(n.lo, choose(n.mid, equal, two), choose(n.mid ^ n.hi, one, three));
 }
 
 /* Are more than half of the neighbours up? */
@@ -124,8 +124,7 @@ INLINE vu64 first_planes(const rg_ising_table_t *table, part_stream_t *stream, c
     START(0) START(1) START(2) START(3) START(4) START(5) START(6) vu64 first = next_part(stream);
     vu64 undecided = ~first;
     TOGGLES(0)
-    PLANE(1) PLANE(2) PLANE(3) PLANE(4) PLANE(5) PLANE(6)
-    vu64 bit, up;
+    PLANE(1) PLANE(2) PLANE(3) PLANE(4) PLANE(5) PLANE(6) vu64 bit, up;
     if (form.symmetric) {
         vu64 above = most_up(n, form.ndim);
         vu64 negative = constant(&table->negative);
@@ -385,6 +384,32 @@ INLINE void transpose_lanes(vu64 a[64])
     }
 }
 
+/* Add the spins of n <= 8 sites and the bonds ahead of them. */
+INLINE void count_batch(const rg_lattice_t *lattice, const uint64_t *words, size_t part,
+                        size_t first, size_t n, counter_t *unlike, counter_t *up)
+{
+    size_t ndim = lattice->ndim;
+    vu64 spins[COUNTER_BATCH];
+    vu64 bonds[COUNTER_BATCH];
+    for (size_t i = 0; i < COUNTER_BATCH; i++) {
+        spins[i] = (vu64){0};
+        if (i < n) {
+            spins[i] = *site_part(words, (uint32_t)(first + i), part);
+        }
+    }
+    counter_add(up, spins);
+    for (size_t axis = 0; axis < ndim; axis++) {
+        const uint32_t *next = &lattice->neighbours[2 * (first * ndim + axis)];
+        for (size_t i = 0; i < COUNTER_BATCH; i++) {
+            bonds[i] = (vu64){0};
+            if (i < n) {
+                bonds[i] = spins[i] ^ *site_part(words, next[2 * ndim * i], part);
+            }
+        }
+        counter_add(unlike, bonds);
+    }
+}
+
 INLINE void counts_of_part(const rg_lattice_t *lattice, const uint64_t *words, size_t part,
                            vu64 planes[64])
 {
@@ -392,25 +417,13 @@ INLINE void counts_of_part(const rg_lattice_t *lattice, const uint64_t *words, s
     counter_t up;
     memset(&unlike, 0, sizeof unlike);
     memset(&up, 0, sizeof up);
-    size_t ndim = lattice->ndim;
-    for (size_t first = 0; first < lattice->n_sites; first += COUNTER_BATCH) {
-        size_t left = lattice->n_sites - first;
-        size_t n = left < COUNTER_BATCH ? left : COUNTER_BATCH;
-        vu64 spins[COUNTER_BATCH];
-        vu64 bonds[COUNTER_BATCH];
-        memset(spins, 0, sizeof spins);
-        for (size_t i = 0; i < n; i++) {
-            spins[i] = *site_part(words, (uint32_t)(first + i), part);
-        }
-        counter_add(&up, spins);
-        for (size_t axis = 0; axis < ndim; axis++) {
-            const uint32_t *next = &lattice->neighbours[2 * (first * ndim + axis)];
-            memset(bonds, 0, sizeof bonds);
-            for (size_t i = 0; i < n; i++) {
-                bonds[i] = spins[i] ^ *site_part(words, next[2 * ndim * i], part);
-            }
-            counter_add(&unlike, bonds);
-        }
+    size_t n = lattice->n_sites;
+    size_t whole = n / COUNTER_BATCH * COUNTER_BATCH;
+    for (size_t first = 0; first < whole; first += COUNTER_BATCH) {
+        count_batch(lattice, words, part, first, COUNTER_BATCH, &unlike, &up);
+    }
+    if (whole < n) {
+        count_batch(lattice, words, part, whole, n - whole, &unlike, &up);
     }
     counter_close(&unlike, planes);
     counter_close(&up, planes + COUNTER_PLANES);

@@ -31,16 +31,16 @@ INLINE slot_t count_neighbours(const uint64_t *spins, const uint32_t *neighbours
 INLINE vu64 threshold_bit(const uint64_t *bit, slot_t n, size_t ndim)
 {
     vu64 zero = {0};
-    vu64 low = select(n.b0, zero | bit[1], zero | bit[0]);
+    vu64 low = choose(n.b0, zero | bit[1], zero | bit[0]);
     if (ndim == 1) {
-        return select(n.b1, zero | bit[2], low);
+        return choose(n.b1, zero | bit[2], low);
     }
-    low = select(n.b1, select(n.b0, zero | bit[3], zero | bit[2]), low);
+    low = choose(n.b1, choose(n.b0, zero | bit[3], zero | bit[2]), low);
     vu64 high = zero | bit[4];
     if (ndim == 3) {
-        high = select(n.b1, zero | bit[6], select(n.b0, zero | bit[5], high));
+        high = choose(n.b1, zero | bit[6], choose(n.b0, zero | bit[5], high));
     }
-    return select(n.b2, high, low);
+    return choose(n.b2, high, low);
 }
 
 INLINE void compare_plane(bounded_t *chain, const uint64_t *bit, vu64 plane, size_t ndim)

@@ -43,7 +43,7 @@ enum { PART_LANES = RG_K_BYTES / 8 };
 
 LOGIC3(xor3, 0x96, a ^ b ^ c)
 LOGIC3(majority, 0xe8, (a & b) | (c & (a ^ b)))
-LOGIC3(select, 0xca, c ^ (a & (b ^ c))) /* a ? b : c */
+LOGIC3(choose, 0xca, c ^ (a & (b ^ c))) /* a ? b : c */
 LOGIC3(xor_and, 0x78, a ^ (b & c))
 LOGIC3(or_and, 0xf8, a | (b & c))
 
@@ -148,7 +148,6 @@ const rg_kernels_t RG_K_TABLE = {
     .stream_planes = stream_planes,
     .ising_groups = ising_groups,
     .ising_counts = ising_counts,
-    .ising_group = ising_group,
     .field_run = field_run,
     .field_count = field_count,
     .field_add = field_add,
