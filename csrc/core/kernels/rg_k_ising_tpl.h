@@ -26,6 +26,8 @@ typedef struct {
     vu64 hi[RG_GROUP_SITES][RG_K_PARTS];
 } group_work_t;
 
+typedef void (*update_fn)(const rg_ising_pass_t *, rg_stream_t *);
+
 /* What is fixed at compile time. */
 typedef struct {
     size_t ndim;
@@ -307,9 +309,9 @@ UPDATE(3, 1, 1)
 
 FN void ising_groups(const rg_ising_pass_t *pass, rg_stream_t *stream)
 {
-    static void (*const update[])(const rg_ising_pass_t *, rg_stream_t *) = {
-        update_100, update_101, update_110, update_111, update_200, update_201,
-        update_210, update_211, update_300, update_301, update_310, update_311};
+    static const update_fn update[] = {update_100, update_101, update_110, update_111,
+                                       update_200, update_201, update_210, update_211,
+                                       update_300, update_301, update_310, update_311};
     size_t dimension = pass->lattice->ndim - 1;
     update[4 * dimension + 2 * pass->table->symmetric + pass->table->metropolis](pass, stream);
 }
