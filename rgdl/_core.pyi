@@ -31,9 +31,6 @@ PURPOSE_RBM_TEMPER: int
 PURPOSE_RBM_SAMPLE: int
 
 # base
-def stream_states(
-    key: Key, purpose: int, first: int, n: int
-) -> npt.NDArray[np.uint64]: ...
 def build_info() -> dict[str, Any]: ...
 def set_simd(name: str) -> None: ...
 def stream_planes(
@@ -50,8 +47,7 @@ def permutation(
 def pack(values: npt.NDArray[np.int8], low: int) -> Bits: ...
 def unpack(bits: Bits, n: int, low: int) -> npt.NDArray[np.int8]: ...
 
-# ising: method 0 heat-bath, 1 Metropolis, 2 local
-# start 0 random, 1 ordered, 2 staggered
+# ising
 def ising_sample(
     shape: tuple[int, ...],
     K: float,
@@ -65,50 +61,6 @@ def ising_sample(
     workers: int,
     progress: Progress,
 ) -> npt.NDArray[np.int8]: ...
-def ising_start(
-    shape: tuple[int, ...], start: int, p_up: float, key: Key, first: int, n_blocks: int
-) -> Bits: ...
-def ising_load(spins: npt.NDArray[np.int8]) -> Bits: ...
-def ising_unload(words: Bits, n: int) -> npt.NDArray[np.int8]: ...
-def ising_simulate(
-    shape: tuple[int, ...],
-    K: float,
-    h: float,
-    method: int,
-    words: Bits,
-    streams: Bits,
-    cursor: Bits,
-    thin: int,
-    bonds: npt.NDArray[np.int32],
-    magnetization: npt.NDArray[np.int32],
-    workers: int,
-    progress: Progress,
-) -> None: ...
-
-# cluster
-def cluster_simulate(
-# one large lattice; method as above
-def fold_load(shape: tuple[int, ...], spins: npt.NDArray[np.int8]) -> Bits: ...
-def fold_unload(shape: tuple[int, ...], words: Bits) -> npt.NDArray[np.int8]: ...
-def fold_simulate(
-    shape: tuple[int, ...],
-    K: float,
-    h: float,
-    method: int,
-    words: Bits,
-    streams: npt.NDArray[np.uint64],
-    clusters_per_sweep: int,
-    draws: int,
-    thin: int,
-    improved: bool,
-    workers: int,
-    progress: Progress,
-) -> tuple[
-    npt.NDArray[np.int64],
-    npt.NDArray[np.int64],
-    npt.NDArray[np.float64],
-    npt.NDArray[np.float64],
-    npt.NDArray[np.uint64],
 def ising_perfect(
     shape: tuple[int, ...],
     K: float,
@@ -119,53 +71,6 @@ def ising_perfect(
     workers: int,
     progress: Progress,
 ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.uint64]]: ...
-
-# packed chains of any model
-def replicas_to_spins(words: Bits, n: int) -> npt.NDArray[np.int8]: ...
-def terms_simulate(
-    sites: npt.NDArray[np.uint32],
-    starts: npt.NDArray[np.uint64],
-    values: npt.NDArray[np.float64],
-    fields: npt.NDArray[np.float64],
-    K: float,
-    method: int,
-    words: Bits,
-    streams: Bits,
-    first_sweep: int,
-    draws: int,
-    thin: int,
-    workers: int,
-    progress: Progress,
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
-def temper(
-    sites: npt.NDArray[np.uint32],
-    starts: npt.NDArray[np.uint64],
-    values: npt.NDArray[np.float64],
-    fields: npt.NDArray[np.float64],
-    K: npt.NDArray[np.float64],
-    shape: tuple[int, ...] | None,
-    h: float,
-    words: Bits,
-    streams: Bits,
-    first_step: int,
-    draws: int,
-    thin: int,
-    workers: int,
-    progress: Progress,
-) -> tuple[
-    npt.NDArray[np.float64],
-    npt.NDArray[np.float64],
-    npt.NDArray[np.uint64],
-    npt.NDArray[np.uint64],
-]: ...
-    streams: Bits,
-    cursor: Bits,
-    thin: int,
-    bonds: npt.NDArray[np.int64],
-    magnetization: npt.NDArray[np.int64],
-    workers: int,
-    progress: Progress,
-) -> None: ...
 
 # rbm
 def rbm_gibbs(
@@ -287,3 +192,106 @@ def states_table(
 # block
 def decimate(spins: npt.NDArray[np.int8], b: int) -> npt.NDArray[np.int8]: ...
 def majority(spins: npt.NDArray[np.int8], b: int, key: Key) -> npt.NDArray[np.int8]: ...
+
+# packed chains of any model
+def stream_states(
+    key: Key, purpose: int, first: int, n: int
+) -> npt.NDArray[np.uint64]: ...
+def replicas_to_spins(words: Bits, n: int) -> npt.NDArray[np.int8]: ...
+def terms_simulate(
+    sites: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.float64],
+    fields: npt.NDArray[np.float64],
+    K: float,
+    method: int,
+    words: Bits,
+    streams: Bits,
+    first_sweep: int,
+    draws: int,
+    thin: int,
+    workers: int,
+    progress: Progress,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
+def temper(
+    sites: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.float64],
+    fields: npt.NDArray[np.float64],
+    K: npt.NDArray[np.float64],
+    shape: tuple[int, ...] | None,
+    h: float,
+    words: Bits,
+    streams: Bits,
+    first_step: int,
+    draws: int,
+    thin: int,
+    workers: int,
+    progress: Progress,
+) -> tuple[
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.uint64],
+    npt.NDArray[np.uint64],
+]: ...
+
+# cluster
+def cluster_simulate(
+    shape: tuple[int, ...],
+    K: float,
+    h: float,
+    method: int,
+    words: Bits,
+    streams: npt.NDArray[np.uint64],
+    clusters_per_sweep: int,
+    draws: int,
+    thin: int,
+    improved: bool,
+    workers: int,
+    progress: Progress,
+) -> tuple[
+    npt.NDArray[np.int64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.uint64],
+]: ...
+
+# start 0 random, 1 ordered, 2 staggered
+def ising_start(
+    shape: tuple[int, ...], start: int, p_up: float, key: Key, first: int, n_blocks: int
+) -> Bits: ...
+def ising_load(spins: npt.NDArray[np.int8]) -> Bits: ...
+def ising_unload(words: Bits, n: int) -> npt.NDArray[np.int8]: ...
+def ising_simulate(
+    shape: tuple[int, ...],
+    K: float,
+    h: float,
+    method: int,
+    words: Bits,
+    streams: Bits,
+    cursor: Bits,
+    thin: int,
+    bonds: npt.NDArray[np.int32],
+    magnetization: npt.NDArray[np.int32],
+    workers: int,
+    progress: Progress,
+) -> None: ...
+
+# one large lattice; method as above
+def fold_load(shape: tuple[int, ...], spins: npt.NDArray[np.int8]) -> Bits: ...
+def fold_unload(shape: tuple[int, ...], words: Bits) -> npt.NDArray[np.int8]: ...
+def fold_simulate(
+    shape: tuple[int, ...],
+    K: float,
+    h: float,
+    method: int,
+    words: Bits,
+    streams: Bits,
+    cursor: Bits,
+    thin: int,
+    bonds: npt.NDArray[np.int64],
+    magnetization: npt.NDArray[np.int64],
+    workers: int,
+    progress: Progress,
+) -> None: ...

@@ -65,10 +65,10 @@ static int prepare(chains_t *self, const rg_terms_t *terms, double K)
     rg_terms_t reduced = *terms;
     reduced.values = self->reduced;
     int ret = rg_field_sums_init(&self->sums, terms);
-    if (ret == RG_OK && self->job.method != RG_UPDATE_METROPOLIS) {
+    if (ret == RG_OK && self->job.method != RG_METHOD_METROPOLIS) {
         ret = rg_field_init(&self->heatbath, &reduced, false);
     }
-    if (ret == RG_OK && self->job.method != RG_UPDATE_HEATBATH) {
+    if (ret == RG_OK && self->job.method != RG_METHOD_HEATBATH) {
         ret = rg_field_init(&self->metropolis, &reduced, true);
     }
     self->job.sums = &self->sums;

@@ -446,8 +446,8 @@ int rg_field_job_init(rg_field_job_t *self)
     self->site = 0;
     const rg_field_t *fields[] = {self->heatbath, self->metropolis};
     for (size_t i = 0; i < 2; i++) {
-        bool used = self->method == RG_UPDATE_LOCAL || self->method == (int)i;
-        if (self->method < RG_UPDATE_HEATBATH || self->method > RG_UPDATE_LOCAL ||
+        bool used = self->method == RG_METHOD_LOCAL || self->method == (int)i;
+        if (self->method < RG_METHOD_HEATBATH || self->method > RG_METHOD_LOCAL ||
             (used && fields[i] == NULL)) {
             return RG_ERR_ARGUMENT;
         }
@@ -480,8 +480,8 @@ void rg_field_job_free(rg_field_job_t *self)
 
 static const rg_field_t *field_of_sweep(const rg_field_job_t *self, size_t sweep)
 {
-    bool heatbath = self->method == RG_UPDATE_HEATBATH;
-    if (self->method == RG_UPDATE_LOCAL) {
+    bool heatbath = self->method == RG_METHOD_HEATBATH;
+    if (self->method == RG_METHOD_LOCAL) {
         heatbath = (self->first_sweep + sweep) % RG_LOCAL_PERIOD == RG_LOCAL_PERIOD - 1;
     }
     return heatbath ? self->heatbath : self->metropolis;

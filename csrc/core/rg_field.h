@@ -14,6 +14,7 @@
 #ifndef RG_FIELD_H
 #define RG_FIELD_H
 
+#include "rg_method.h"
 #include "rg_rng.h"
 #include "rg_terms.h"
 
@@ -100,14 +101,6 @@ void rg_field_bonds(const rg_field_sums_t *self, const uint64_t *words,
 
 /* up[r] = sum_i s_i of replica r. */
 void rg_field_ups(const rg_field_sums_t *self, const uint64_t *words, double up[RG_PLANE_BITS]);
-
-/* How sweeps follow each other. */
-enum {
-    RG_UPDATE_HEATBATH = 0,
-    RG_UPDATE_METROPOLIS = 1,
-    RG_UPDATE_LOCAL = 2, /* Metropolis, every eighth sweep heat bath */
-    RG_LOCAL_PERIOD = 8
-};
 
 /* Chains of 512 replicas per block: `words` and `streams` are the whole state and are changed in
  * place, so that a run cut into two calls gives the same bits. Draw d of chain c, taken after

@@ -6,6 +6,7 @@
 #ifndef RG_ISING_H
 #define RG_ISING_H
 
+#include "rg_method.h"
 #include "rg_rng.h"
 #include "rg_torus.h"
 
@@ -14,13 +15,6 @@ enum {
     RG_GROUP_SITES = 64, /* sites decided together; part of the stream's definition */
     RG_GROUP_PLANES = 7  /* planes per site before the shared tail; likewise */
 };
-
-/* How a sweep updates a site. With f = K (2j - z) + h the field of j of z = 2 ndim neighbours up:
- * heat-bath sets it up with probability 1 / (1 + e^{-2f}), whatever it was; Metropolis turns it
- * with min(1, e^{-2 s f}); local is Metropolis, but heat-bath in sweep t of a chain when t mod 8
- * is 7 (t = 0, 1, ..), which makes it irreducible where Metropolis alone is not. */
-enum { RG_METHOD_HEATBATH = 0, RG_METHOD_METROPOLIS = 1, RG_METHOD_LOCAL = 2 };
-enum { RG_LOCAL_PERIOD = 8 };
 
 /* One update's probabilities as bits. A replica with j neighbours up takes bit k of class j, k the
  * place of the first 1 among its random bits Z_0, Z_1, .. (bit 64 when all 64 are 0): the bit is 1

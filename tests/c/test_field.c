@@ -103,7 +103,7 @@ static state_t *run(const char *variant, int method, size_t workers, size_t budg
 
 static void variants_workers_and_budgets_agree(void)
 {
-    for (int method = RG_UPDATE_HEATBATH; method <= RG_UPDATE_LOCAL; method++) {
+    for (int method = RG_METHOD_HEATBATH; method <= RG_METHOD_LOCAL; method++) {
         state_t *golden = run("portable", method, 1, 1000);
         for (size_t v = 0; v < 3; v++) {
             if (rg_kernels_named(VARIANTS[v]) == NULL) {
@@ -144,7 +144,7 @@ static void wrong_jobs_are_refused(void)
     rg_field_sums_t sums;
     rg_field_t field;
     CHECK(rg_field_sums_init(&sums, &model.terms) == RG_OK);
-    rg_field_job_t job = {.sums = &sums, .method = RG_UPDATE_LOCAL, .thin = 1, .workers = 1};
+    rg_field_job_t job = {.sums = &sums, .method = RG_METHOD_LOCAL, .thin = 1, .workers = 1};
     CHECK(rg_field_job_init(&job) == RG_ERR_ARGUMENT);
     rg_field_job_free(&job);
     model.values[0] = 1e31;
