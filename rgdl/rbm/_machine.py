@@ -438,6 +438,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self._cursor = np.zeros(4, dtype=np.uint64)
         n_chains = self.n_chains or self.batch_size if self.method == "pcd" else 0
         self._negative = self._random_bits(key, n_chains, self.n_features_in_)
+        self._hidden = self._random_bits(key, n_chains, self.W_.shape[1])
 
     def _marginal_bias(self, data: Packed, n_visible: int) -> npt.NDArray[np.float64]:
         if self.visible_bias == "zero" or self.units == "spin":
@@ -508,6 +509,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             self._cursor,
             _validate.worker_count(self.workers),
             update,
+            hidden=self._hidden,
         )
         _, _, changed, n_negative = self._cursor.tolist()
         self._cursor[1:] = 0
