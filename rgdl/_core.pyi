@@ -135,6 +135,14 @@ def rbm_free_energies(
     stop: int,
     workers: int,
 ) -> npt.NDArray[np.float64]: ...
+def rbm_log_z(
+    weights: npt.NDArray[np.float64],
+    visible_bias: npt.NDArray[np.float64],
+    hidden_bias: npt.NDArray[np.float64],
+    spin_units: bool,
+    workers: int,
+    progress: Progress,
+) -> float: ...
 
 # transfer matrices
 def column_weights(

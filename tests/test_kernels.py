@@ -262,8 +262,10 @@ class Training:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("spin", [True, False])
 @pytest.mark.parametrize("n_chains", [None, 70])
-@pytest.mark.parametrize(("n_visible", "n_hidden"), [(5, 3), (70, 33)])
-@pytest.mark.parametrize("options", TRAININGS)
+@pytest.mark.parametrize(
+    ("n_visible", "n_hidden", "options"),
+    [(70, 33, "plain"), *((19, 17, name) for name in TRAININGS)],
+)
 def test_rbm_train(simd, n_visible, n_hidden, n_chains, spin, dtype, options):
     """Three batches, the last one short, against the twin, in every bit."""
     of = (n_visible, n_hidden, n_chains, spin, dtype, TRAININGS[options])
@@ -289,6 +291,110 @@ def test_rbm_train_given_chains(simd, spin):
     assert np.array_equal(h1, kernels.h)
     for got, expected in zip(kernels.state(), twin.state(), strict=True):
         assert np.array_equal(got, expected)
+
+
+def all_rows(n, spin):
+    bits = (np.arange(1 << n)[:, None] >> np.arange(n)) & 1
+    return np.where(bits, 1, -1 if spin else 0).astype(float)
+
+
+def step_on(parameters, spin, data, model, weights, **options):
+    """One step at rate 1 with the negative rows given (PCD, k = 0); the changes."""
+    W, b, c = new = tuple(a.copy() for a in parameters)
+    velocities = tuple(np.zeros_like(a) for a in new)
+    order = np.arange(len(data), dtype=np.uint32)
+    _core.rbm_train(
+        W, b, c, spin, *velocities, pack(data, spin), order, pack(model, spin),
+        len(data), True, 0, 1.0, 0.0, options.pop("l1", 0.0), KEY,
+        np.zeros(4, np.uint64), 1, None, sample_weight=weights, **options,
+    )  # fmt: skip
+    return [x - y for x, y in zip(new, parameters, strict=True)]
+
+
+def penalised(parameters, spin, v, weights, l1, l2):
+    """Weighted mean log likelihood minus the penalties on W, with the exact Z."""
+    W, b, c = parameters
+    x = v @ W + c
+    soft = np.logaddexp(x, -x if spin else 0).sum(axis=1)
+    z = _core.rbm_log_z(W, b, c, spin, 1, None)
+    likelihood = float(weights @ (v @ b + soft)) / weights.sum() - z
+    return likelihood - l1 * np.abs(W).sum() - 0.5 * l2 * np.square(W).sum()
+
+
+@pytest.mark.parametrize("spin", [True, False])
+def test_gradient_against_finite_differences(spin):
+    """Weighted data, l1 and l2 against differences of the exact objective (1e-8).
+
+    The model side is a sample of the machine's own law, so its statistics are replaced
+    by exact ones: rows weighted by p(v) stand for the model, by linearity.
+    """
+    l1, l2, n_visible, n_hidden = 0.03, 0.07, 5, 3
+    parameters = machine(n_visible, n_hidden, "float64", 12)
+    rows = all_rows(n_visible, spin)
+    weights = np.random.default_rng(13).random(len(rows)) + 0.1
+    free = _core.rbm_free_energies(*parameters, spin, 0, len(rows), 1)
+    law = np.exp(-free - _core.rbm_log_z(*parameters, spin, 1, None))
+    assert law.sum() == pytest.approx(1, abs=1e-12)
+    plus = step_on(parameters, spin, rows, rows, weights, l1=l1, l2=l2)
+    minus = step_on(parameters, spin, rows, rows, law)
+    gradient = [p - m for p, m in zip(plus, minus, strict=True)]
+    for number, array in enumerate(parameters):
+        for at in np.ndindex(array.shape):
+            values = []
+            for sign in (1, -1):
+                moved = [a.copy() for a in parameters]
+                moved[number][at] += sign * 1e-5
+                values.append(penalised(moved, spin, rows, weights, l1, l2))
+            expected = (values[0] - values[1]) / 2e-5
+            assert gradient[number][at] == pytest.approx(expected, abs=1e-8)
+            if number == 0:  # broken twin: without the penalties
+                assert abs(gradient[0][at] + l2 * array[at] - expected) > 1e-4
+
+
+def turned(rows, units, spin):
+    rows = rows.copy()
+    rows[:, units] = -rows[:, units] if spin else 1 - rows[:, units]
+    return rows
+
+
+def turn_machine(parameters, units, spin):
+    """The machine that gives turned rows the probability of the rows."""
+    W, b, c = (a.copy() for a in parameters)
+    if not spin:
+        c += W[units].sum(axis=0)
+    W[units] *= -1
+    b[units] *= -1
+    return W, b, c
+
+
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("spin", [True, False])
+@pytest.mark.parametrize("n_chains", [None, 7])
+def test_centring_is_invariant_under_turning_units(spin, n_chains, centred):
+    """Turning data units turns the trained machine; without offsets it does not (binary)."""
+    options = TRAININGS["all"] if centred else SGD
+    first, second = (
+        Training(9, 5, n_chains, spin, "float64", options) for _ in range(2)
+    )
+    units = np.array([0, 3, 4, 8])
+    second.data, second.v = (turned(a, units, spin) for a in (first.data, first.v))
+    second.parameters = turn_machine(first.parameters, units, spin)
+    vW, vb, vc = second.velocities
+    if not centred and not spin:
+        vc += vW[units].sum(axis=0)
+    vW[units] *= -1
+    vb[units] *= -1
+    if centred:
+        mu = second.options["visible_offset"]
+        mu[units] = -mu[units] if spin else 1 - mu[units]
+    first.run()
+    second.run()
+    expected = turn_machine(first.parameters, units, spin)
+    same = all(
+        np.allclose(got, want, atol=1e-12, rtol=0)
+        for got, want in zip(second.parameters, expected, strict=True)
+    )
+    assert same is (centred or spin)
 
 
 @given(st.data())

@@ -10,6 +10,7 @@
 #include "rg_rng.h"
 #include "rg_ising.h"
 #include "rg_lookup.h"
+#include "rg_soft.h"
 #include "rg_unit.h"
 #include "rg_update.h"
 
@@ -29,6 +30,7 @@ typedef struct {
     void (*factors_f64)(const rg_factors_t *job, double *p);
     void (*update_f32)(const rg_update_t *job, float *velocity, float *weights);
     void (*update_f64)(const rg_update_t *job, double *velocity, double *weights);
+    void (*soft_products)(const rg_soft_t *job);
     /* 64 x 64 bits, in place: bit j of word i and bit i of word j change places */
     void (*transpose64)(uint64_t tile[64]);
 } rg_kernels_t;

@@ -418,21 +418,27 @@ static void R_(train_stage)(const rg_rbm_train_t *job, rg_team_t *team, size_t w
     }
 }
 
+/* x * 0 is 0 for finite x, else NaN; several sums hide the latency. */
+static bool R_(finite)(const REAL *x, size_t n)
+{
+    REAL sum[RG_PANEL] = {0};
+    REAL rest = 0;
+    for (size_t i = 0; i + RG_PANEL <= n; i += RG_PANEL) {
+        for (size_t j = 0; j < RG_PANEL; j++) {
+            sum[j] += x[i + j] * (REAL)0;
+        }
+    }
+    for (size_t j = 0; j < RG_PANEL; j++) {
+        rest += sum[j];
+    }
+    return rest == (REAL)0;
+}
+
+/* Whether every parameter is finite; the arrays are padded to whole panels. */
 static bool R_(all_finite)(const rg_rbm_t *rbm)
 {
-    const REAL *weights = rbm->weights;
-    size_t n = n_panels(rbm->n_hidden) * panel_rows(rbm->n_visible) * RG_PANEL;
-    REAL sum = 0; /* x * 0 is 0 for finite x, else NaN */
-    for (size_t i = 0; i < n; i++) {
-        sum += weights[i] * (REAL)0;
-    }
-    const REAL *bias = rbm->visible_bias;
-    for (size_t i = 0; i < rbm->n_visible; i++) {
-        sum += bias[i] * (REAL)0;
-    }
-    bias = rbm->hidden_bias;
-    for (size_t i = 0; i < rbm->n_hidden; i++) {
-        sum += bias[i] * (REAL)0;
-    }
-    return sum == (REAL)0;
+    size_t hidden = panel_rows(rbm->n_hidden);
+    size_t visible = panel_rows(rbm->n_visible);
+    return R_(finite)(rbm->weights, hidden * visible) && R_(finite)(rbm->visible_bias, visible) &&
+           R_(finite)(rbm->hidden_bias, hidden);
 }

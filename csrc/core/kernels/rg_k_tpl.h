@@ -80,6 +80,7 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 #include "rg_k_ising_tpl.h"
 
 #include "rg_k_exp_tpl.h"
+#include "rg_k_soft_tpl.h"
 #include "rg_k_transpose_tpl.h"
 
 #define RG_K_REAL float
@@ -119,5 +120,6 @@ const rg_kernels_t RG_K_TABLE = {
     .factors_f64 = factors_f64,
     .update_f32 = update_f32,
     .update_f64 = update_f64,
+    .soft_products = soft_products,
     .transpose64 = transpose64,
 };
