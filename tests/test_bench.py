@@ -84,7 +84,7 @@ def test_groups():
     "timer",
     [
         lambda: _samplers._heat_bath(rows=64, short=1, long=5),
-        lambda: _rbm._epoch(rows=100),
+        lambda: _rbm._epoch(_rbm.Shape(100, 64, 16, 10), "cd"),
         lambda: _exact._kaufman(calls=1),
         lambda: _exact._energies(rows=10),
         lambda: _rg._majority(rows=10),

@@ -371,7 +371,7 @@ def turn_machine(parameters, units, spin):
 @pytest.mark.parametrize("spin", [True, False])
 @pytest.mark.parametrize("n_chains", [None, 7])
 def test_centring_is_invariant_under_turning_units(spin, n_chains, centred):
-    """Turning data units turns the trained machine; without offsets it does not (binary)."""
+    """Turning data units turns the machine; binary ones only with offsets."""
     options = TRAININGS["all"] if centred else SGD
     first, second = (
         Training(9, 5, n_chains, spin, "float64", options) for _ in range(2)
