@@ -85,10 +85,10 @@ def test_groups():
     [
         lambda: _samplers._heat_bath(rows=64, short=1, long=5),
         lambda: _packed._any_terms(
-            rgdl.Ising((8, 8), K=1, couplings=_samplers._glass(8)), sweeps=2
+            rgdl.Ising((8, 8), K=1, couplings=_packed._glass(8)), sweeps=2
         ),
         lambda: _packed._perfect(rows=1),
-        lambda: _rbm._epoch(rows=100),
+        lambda: _rbm._epoch(_rbm.Shape(100, 64, 16, 10), "cd"),
         lambda: _exact._kaufman(calls=1),
         lambda: _exact._energies(rows=10),
         lambda: _rg._majority(rows=10),

@@ -271,47 +271,221 @@ def test_rbm_gibbs(simd, n_visible, n_hidden, n_rows, spin, dtype):
     assert np.array_equal(unpack(hidden, n_hidden, spin, dtype), h1)
 
 
+SGD = {"learning_rate": 0.1, "momentum": 0.5, "l1": 0.01, "l2": 0.02}
+CENTRED = {"visible_offset": 1, "hidden_offset": 1, "offset_rate": 0.25}
+SPARSE = {
+    "hidden_average": 1,
+    "sparsity_target": 0.1,
+    "sparsity_cost": 0.5,
+    "sparsity_decay": 0.75,
+}
+TRAININGS = {
+    "plain": SGD,
+    "weighted": SGD | {"weighted": True},
+    "centred": SGD | CENTRED,
+    "sparse": SGD | SPARSE,
+    "all": SGD | CENTRED | SPARSE | {"weighted": True},
+}
+
+
+class Training:
+    """Three batches, the last one short, for the kernels and for the twin."""
+
+    def __init__(self, n_visible, n_hidden, n_chains, spin, dtype, options, k=2):
+        self.spin, self.k, self.n_chains, self.dtype = spin, k, n_chains, dtype
+        self.n_rows, self.batch_size = 25, 10
+        self.parameters = machine(n_visible, n_hidden, dtype, 6, 0.1)
+        self.velocities = machine(n_visible, n_hidden, dtype, 10, 0.01)
+        self.data = states(self.n_rows, n_visible, spin, dtype, 7)
+        rng = np.random.default_rng(8)
+        self.order = rng.permutation(self.n_rows).astype(np.uint32)
+        rows = n_chains or self.batch_size
+        self.v = states(rows, n_visible, spin, dtype, 9)
+        self.h = states(rows, n_hidden, spin, dtype, 11)
+        options = dict(options)
+        self.weights = rng.random(self.n_rows) if options.pop("weighted", 0) else None
+        for name in ("visible_offset", "hidden_offset", "hidden_average"):
+            if name in options:
+                n = n_visible if name == "visible_offset" else n_hidden
+                options[name] = (0.1 * rng.standard_normal(n)).astype(dtype)
+        self.options = options
+
+    def state(self):
+        names = ("visible_offset", "hidden_offset", "hidden_average")
+        running = [self.options[name] for name in names if name in self.options]
+        return [*self.parameters, *self.velocities, *running]
+
+    def run(self, workers=1, progress=None):
+        """Run the kernels on this object's own arrays; returns v1, h, cursor, sums."""
+        negative, hidden = pack(self.v, self.spin), pack(self.h, self.spin)
+        cursor = np.array([40, 0, 0, 0], dtype=np.uint64)
+        sums = np.zeros(len(self.parameters[2]))
+        options = dict(self.options)
+        sgd = [options.pop(name) for name in ("learning_rate", "momentum", "l1")]
+        _core.rbm_train(
+            *self.parameters, self.spin, *self.velocities, pack(self.data, self.spin),
+            self.order, negative, self.batch_size, self.n_chains is not None, self.k,
+            *sgd, KEY, cursor, workers, progress, hidden=hidden,
+            sample_weight=self.weights, hidden_sum=sums, **options,
+        )  # fmt: skip
+        v1 = unpack(negative, self.v.shape[1], self.spin, self.dtype)
+        h1 = unpack(hidden, self.h.shape[1], self.spin, self.dtype)
+        return v1, h1, cursor.tolist(), sums
+
+    def run_twin(self):
+        options = ref.TrainOptions(**self.options)
+        chains = (self.v, self.h) if self.n_chains else None
+        changed = 0
+        for step, first in enumerate(range(0, self.n_rows, self.batch_size)):
+            rows = self.order[first : first + self.batch_size]
+            v1, h = ref.rbm_batch(
+                self.parameters, self.velocities, self.spin, self.data[rows], chains,
+                self.k, options, KEY, 40 + step,
+                None if self.weights is None else self.weights[rows],
+            )  # fmt: skip
+            if chains is None:
+                changed += int((v1 != self.data[rows]).sum())
+            else:
+                chains = (v1, h)
+        return v1, h, changed
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("spin", [True, False])
 @pytest.mark.parametrize("n_chains", [None, 70])
-@pytest.mark.parametrize(("n_visible", "n_hidden"), [(5, 3), (70, 33)])
-def test_rbm_train(simd, n_visible, n_hidden, n_chains, spin, dtype):
+@pytest.mark.parametrize(
+    ("n_visible", "n_hidden", "options"),
+    [(70, 33, "plain"), *((19, 17, name) for name in TRAININGS)],
+)
+def test_rbm_train(simd, n_visible, n_hidden, n_chains, spin, dtype, options):
     """Three batches, the last one short, against the twin, in every bit."""
-    n_rows, batch_size, k = 25, 10, 2
-    parameters = machine(n_visible, n_hidden, dtype, 6, 0.1)
-    twin = tuple(a.copy() for a in parameters)
-    velocities = tuple(np.zeros_like(a) for a in parameters)
-    twin_velocities = tuple(np.zeros_like(a) for a in parameters)
-    data = states(n_rows, n_visible, spin, dtype, 7)
-    order = np.random.default_rng(8).permutation(n_rows).astype(np.uint32)
-    chains = states(n_chains or batch_size, n_visible, spin, dtype, 9)
-    negative = pack(chains, spin)
-    settings_ = (k, 0.1, 0.5, 0.01)
-    cursor = np.array([40, 0, 0, 0], dtype=np.uint64)
-    _core.rbm_train(
-        *parameters, spin, *velocities, pack(data, spin), order, negative,
-        batch_size, n_chains is not None, *settings_, KEY, cursor, 1, None,
-    )  # fmt: skip
-    step_after, row, changed, filled = cursor.tolist()
-    particles = chains if n_chains else None
-    expected_changed = 0
-    for step, first in enumerate(range(0, n_rows, batch_size)):
-        rows = data[order[first : first + batch_size]]
-        last = ref.rbm_batch(
-            twin, twin_velocities, spin, rows, particles, *settings_, KEY, 40 + step
-        )
-        if n_chains:
-            particles = last
-        else:
-            expected_changed += int((last != rows).sum())
-    assert step_after == 43
-    assert row == n_rows
-    assert filled == len(last)
-    assert changed == (0 if n_chains else expected_changed)
-    assert np.array_equal(unpack(negative[:filled], n_visible, spin, dtype), last)
-    pairs = zip(parameters + velocities, twin + twin_velocities, strict=True)
-    for got, expected in pairs:
+    of = (n_visible, n_hidden, n_chains, spin, dtype, TRAININGS[options])
+    kernels, twin = Training(*of), Training(*of)
+    v1, h1, cursor, _ = kernels.run()
+    expected_v1, expected_h1, changed = twin.run_twin()
+    assert cursor == [43, 25, changed, len(expected_v1)]
+    assert np.array_equal(v1[: len(expected_v1)], expected_v1)
+    if n_chains:
+        assert np.array_equal(h1, expected_h1)
+    for got, expected in zip(kernels.state(), twin.state(), strict=True):
         assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("spin", [True, False])
+def test_rbm_train_given_chains(simd, spin):
+    """With k = 0 the caller's rows are the negative rows, and nothing is drawn."""
+    of = (70, 33, 7, spin, "float32", SGD, 0)
+    kernels, twin = Training(*of), Training(*of)
+    v1, h1, _, _ = kernels.run()
+    twin.run_twin()
+    assert np.array_equal(v1, kernels.v)
+    assert np.array_equal(h1, kernels.h)
+    for got, expected in zip(kernels.state(), twin.state(), strict=True):
+        assert np.array_equal(got, expected)
+
+
+def all_rows(n, spin):
+    bits = (np.arange(1 << n)[:, None] >> np.arange(n)) & 1
+    return np.where(bits, 1, -1 if spin else 0).astype(float)
+
+
+def step_on(parameters, spin, data, model, weights, **options):
+    """One step at rate 1 with the negative rows given (PCD, k = 0); the changes."""
+    W, b, c = new = tuple(a.copy() for a in parameters)
+    velocities = tuple(np.zeros_like(a) for a in new)
+    order = np.arange(len(data), dtype=np.uint32)
+    _core.rbm_train(
+        W, b, c, spin, *velocities, pack(data, spin), order, pack(model, spin),
+        len(data), True, 0, 1.0, 0.0, options.pop("l1", 0.0), KEY,
+        np.zeros(4, np.uint64), 1, None, sample_weight=weights, **options,
+    )  # fmt: skip
+    return [x - y for x, y in zip(new, parameters, strict=True)]
+
+
+def penalised(parameters, spin, v, weights, l1, l2):
+    """Weighted mean log likelihood minus the penalties on W, with the exact Z."""
+    W, b, c = parameters
+    x = v @ W + c
+    soft = np.logaddexp(x, -x if spin else 0).sum(axis=1)
+    z = _core.rbm_log_z(W, b, c, spin, 1, None)
+    likelihood = float(weights @ (v @ b + soft)) / weights.sum() - z
+    return likelihood - l1 * np.abs(W).sum() - 0.5 * l2 * np.square(W).sum()
+
+
+@pytest.mark.parametrize("spin", [True, False])
+def test_gradient_against_finite_differences(spin):
+    """Weighted data, l1 and l2 against differences of the exact objective (1e-8).
+
+    The model side is a sample of the machine's own law, so its statistics are replaced
+    by exact ones: rows weighted by p(v) stand for the model, by linearity.
+    """
+    l1, l2, n_visible, n_hidden = 0.03, 0.07, 5, 3
+    parameters = machine(n_visible, n_hidden, "float64", 12)
+    rows = all_rows(n_visible, spin)
+    weights = np.random.default_rng(13).random(len(rows)) + 0.1
+    free = _core.rbm_free_energies(*parameters, spin, 0, len(rows), 1)
+    law = np.exp(-free - _core.rbm_log_z(*parameters, spin, 1, None))
+    assert law.sum() == pytest.approx(1, abs=1e-12)
+    plus = step_on(parameters, spin, rows, rows, weights, l1=l1, l2=l2)
+    minus = step_on(parameters, spin, rows, rows, law)
+    gradient = [p - m for p, m in zip(plus, minus, strict=True)]
+    for number, array in enumerate(parameters):
+        for at in np.ndindex(array.shape):
+            values = []
+            for sign in (1, -1):
+                moved = [a.copy() for a in parameters]
+                moved[number][at] += sign * 1e-5
+                values.append(penalised(moved, spin, rows, weights, l1, l2))
+            expected = (values[0] - values[1]) / 2e-5
+            assert gradient[number][at] == pytest.approx(expected, abs=1e-8)
+            if number == 0:  # broken twin: without the penalties
+                assert abs(gradient[0][at] + l2 * array[at] - expected) > 1e-4
+
+
+def turned(rows, units, spin):
+    rows = rows.copy()
+    rows[:, units] = -rows[:, units] if spin else 1 - rows[:, units]
+    return rows
+
+
+def turn_machine(parameters, units, spin):
+    """The machine that gives turned rows the probability of the rows."""
+    W, b, c = (a.copy() for a in parameters)
+    if not spin:
+        c += W[units].sum(axis=0)
+    W[units] *= -1
+    b[units] *= -1
+    return W, b, c
+
+
+@pytest.mark.parametrize("centred", [True, False])
+@pytest.mark.parametrize("spin", [True, False])
+@pytest.mark.parametrize("n_chains", [None, 7])
+def test_centring_is_invariant_under_turning_units(spin, n_chains, centred):
+    """Turning data units turns the machine; binary ones only with offsets."""
+    options = TRAININGS["all"] if centred else SGD
+    first, second = (
+        Training(9, 5, n_chains, spin, "float64", options) for _ in range(2)
+    )
+    units = np.array([0, 3, 4, 8])
+    second.data, second.v = (turned(a, units, spin) for a in (first.data, first.v))
+    second.parameters = turn_machine(first.parameters, units, spin)
+    vW, vb, vc = second.velocities
+    if not centred and not spin:
+        vc += vW[units].sum(axis=0)
+    vW[units] *= -1
+    vb[units] *= -1
+    if centred:
+        mu = second.options["visible_offset"]
+        mu[units] = -mu[units] if spin else 1 - mu[units]
+    first.run()
+    second.run()
+    expected = turn_machine(first.parameters, units, spin)
+    same = all(
+        np.allclose(got, want, atol=1e-12, rtol=0)
+        for got, want in zip(second.parameters, expected, strict=True)
+    )
+    assert same is (centred or spin)
 
 
 @given(st.data())

@@ -33,6 +33,7 @@ from rgdl._reference._ising import (
 )
 from rgdl._reference._perfect import perfect_block, perfect_sweep
 from rgdl._reference._rbm import (
+    TrainOptions,
     exp_minus,
     lookup_product,
     rbm_batch,
@@ -49,6 +50,7 @@ __all__ = [
     "Pool",
     "Stream",
     "Strips",
+    "TrainOptions",
     "biased_plane",
     "bond_probability",
     "cluster_chain",

@@ -19,7 +19,6 @@ from sklearn.utils.validation import check_is_fitted
 from rgdl import _core, _validate
 from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
-from rgdl._states import log_sum_exp
 from rgdl._units import UNITS, Packed, pack_units, rows_of
 from rgdl.errors import ConvergenceError, DataWarning
 from rgdl.ising import Ising
@@ -27,7 +26,7 @@ from rgdl.rg import RBMTransform
 
 __all__ = ["RBM", "LogZ"]
 
-_EXACT_UNITS = 24
+_EXACT_UNITS = 26
 _FREE_ENERGY_ROWS = 200
 _CHUNK = 2048
 
@@ -438,6 +437,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self._cursor = np.zeros(4, dtype=np.uint64)
         n_chains = self.n_chains or self.batch_size if self.method == "pcd" else 0
         self._negative = self._random_bits(key, n_chains, self.n_features_in_)
+        self._hidden = self._random_bits(key, n_chains, self.W_.shape[1])
 
     def _marginal_bias(self, data: Packed, n_visible: int) -> npt.NDArray[np.float64]:
         if self.visible_bias == "zero" or self.units == "spin":
@@ -508,6 +508,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             self._cursor,
             _validate.worker_count(self.workers),
             update,
+            hidden=self._hidden,
         )
         _, _, changed, n_negative = self._cursor.tolist()
         self._cursor[1:] = 0
@@ -910,7 +911,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         method : {"auto", "exact"}
-            "exact" enumerates the smaller layer by Gray code, up to 24 units.
+            "exact" enumerates the smaller layer by Gray code, up to 26 units.
 
         Returns
         -------
@@ -919,7 +920,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            When both layers have more than 24 units.
+            When both layers have more than 26 units.
 
         Examples
         --------
@@ -940,17 +941,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         if W.shape[0] > W.shape[1]:
             W, b, c = np.ascontiguousarray(W.T), c, b
         workers = _validate.worker_count(self.workers)
-        states = 1 << W.shape[0]
-        block = min(states, 1 << 18)
-        partial = [
-            log_sum_exp(
-                -_core.rbm_free_energies(
-                    W, b, c, self.units == "spin", start, start + block, workers
-                )
-            )
-            for start in range(0, states, block)
-        ]
-        value = log_sum_exp(np.array(partial))
+        value = _core.rbm_log_z(W, b, c, self.units == "spin", workers, None)
         if not math.isfinite(value):
             raise ValueError("log Z is not finite: W, b or c are too large")
         return LogZ(value, 0.0, value, value, True, "exact")

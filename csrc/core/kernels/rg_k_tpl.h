@@ -117,6 +117,8 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 #include "rg_k_cluster_tpl.h"
 
 #include "rg_k_exp_tpl.h"
+#include "rg_k_soft_tpl.h"
+#include "rg_k_transpose_tpl.h"
 
 #include "rg_k_field_tpl.h"
 
@@ -129,6 +131,7 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 #define RG_K_(name) name##_f32
 #include "rg_k_lookup_tpl.h"
 #include "rg_k_unit_tpl.h"
+#include "rg_k_update_tpl.h"
 #undef RG_K_REAL
 #undef RG_K_VECTOR
 #undef RG_K_INT
@@ -142,6 +145,7 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 #define RG_K_(name) name##_f64
 #include "rg_k_lookup_tpl.h"
 #include "rg_k_unit_tpl.h"
+#include "rg_k_update_tpl.h"
 
 const rg_kernels_t RG_K_TABLE = {
     .name = RG_K_NAME,
@@ -159,4 +163,12 @@ const rg_kernels_t RG_K_TABLE = {
     .sw_sweep = sw_sweep,
     .wolff_cluster = wolff_cluster,
     .strips_measure = strips_measure,
+    .row_means_f32 = row_means_f32,
+    .row_means_f64 = row_means_f64,
+    .factors_f32 = factors_f32,
+    .factors_f64 = factors_f64,
+    .update_f32 = update_f32,
+    .update_f64 = update_f64,
+    .soft_products = soft_products,
+    .transpose64 = transpose64,
 };
