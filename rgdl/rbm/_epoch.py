@@ -1,0 +1,301 @@
+"""One epoch of training, by the C core or by products of real-valued rows.
+
+A batch changes the machine by one update of its attributes at the end, so that Ctrl-C
+leaves whole batches and the same call goes on from there.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rgdl import _core
+from rgdl._blas import blas_threads
+from rgdl._rng import Key
+from rgdl.rbm._data import Rows
+from rgdl.rbm._moments import (
+    Moments,
+    Parameters,
+    bits_values,
+    data_moments,
+    exact_moments,
+    unit_means,
+)
+from rgdl.rbm._settings import Settings
+from rgdl.rbm._tempered import temper, uniforms
+from rgdl.rbm._update import Offsets, centred, decayed, moved, pulled
+
+__all__ = ["ACTIVITY_RATE", "OFFSET_RATE", "run_epoch"]
+
+Bits = npt.NDArray[np.uint64]
+Floats = npt.NDArray[np.float64]
+Update = Callable[[float], None]
+
+# Of running means, per batch: hidden offsets (Melchior et al., JMLR 17(99), 2016) and
+# activities for the sparsity target (Hinton's guide, section 11).
+OFFSET_RATE = 0.01
+ACTIVITY_RATE = 0.05
+
+
+def run_epoch(
+    rbm: Any, rows: Rows, settings: Settings, update: Update
+) -> dict[str, float]:
+    """Train for one epoch, or finish the one broken off; what it alone could see."""
+    epoch = len(rbm.history_["epoch"])
+    if rbm._cursor[1] > len(rows):  # broken off on other, longer data
+        rbm._cursor[1:] = 0
+    if settings.solver == "exact":
+        _exact_step(rbm, rows, settings, epoch)
+        return {}
+    order = _core.permutation(
+        np.array(rbm.key_, dtype=np.uint64),
+        _core.PURPOSE_RBM_SHUFFLE,
+        epoch + 1,
+        len(rows),
+    )
+    if _is_plain(rows, settings):
+        _core_epoch(rbm, rows, settings, order, epoch, update)
+        return {}
+    return _dense_epoch(rbm, rows, settings, order, epoch, update)
+
+
+def _is_plain(rows: Rows, settings: Settings) -> bool:
+    """Whether the C trainer has all that is asked for."""
+    return (
+        rows.bits is not None
+        and rows.weights is None
+        and settings.method in ("pcd", "cd")
+        and settings.l2 == 0.0
+        and not settings.centered
+        and settings.sparsity is None
+    )
+
+
+def _core_epoch(
+    rbm: Any,
+    rows: Rows,
+    settings: Settings,
+    order: npt.NDArray[np.uint32],
+    epoch: int,
+    update: Update,
+) -> None:
+    assert rows.bits is not None
+    batch_size = min(settings.batch_size, len(rows))
+    persistent = settings.method == "pcd"
+    if not persistent and len(rbm._negative) != batch_size:
+        rbm._negative = np.zeros((batch_size, rows.bits.shape[1]), dtype=np.uint64)
+    if rbm._cursor[1] == len(rows):  # broken off after the last batch
+        return
+    _core.rbm_train(
+        rbm.W_,
+        rbm.b_,
+        rbm.c_,
+        settings.spin,
+        *rbm._velocity,
+        rows.bits,
+        order,
+        rbm._negative,
+        batch_size,
+        persistent,
+        settings.k,
+        settings.learning_rate(epoch),
+        settings.momentum(epoch),
+        settings.l1,
+        np.array(rbm.key_, dtype=np.uint64),
+        rbm._cursor,
+        settings.workers,
+        update,
+    )
+
+
+def _dense_epoch(
+    rbm: Any,
+    rows: Rows,
+    settings: Settings,
+    order: npt.NDArray[np.uint32],
+    epoch: int,
+    update: Update,
+) -> dict[str, float]:
+    # a key of the epoch's own keeps the numbers of streams below their limit
+    key = _core.stream_planes(
+        np.array(rbm.key_, dtype=np.uint64), _core.PURPOSE_RBM_TRAIN, epoch, 1
+    ).ravel()[:4]
+    n_rows = len(rows)
+    rates = []
+    with blas_threads(settings.workers):
+        while rbm._cursor[1] < n_rows:
+            first = int(rbm._cursor[1])
+            batch = order[first : first + settings.batch_size]
+            number = first // settings.batch_size
+            rates.append(_dense_batch(rbm, rows, settings, batch, key, number, epoch))
+            update(int(rbm._cursor[1]) / n_rows)
+    return {"swap_rate": float(np.mean(rates))} if settings.method == "pt-pcd" else {}
+
+
+def _dense_batch(
+    rbm: Any,
+    rows: Rows,
+    settings: Settings,
+    batch: npt.NDArray[np.uint32],
+    key: Key,
+    number: int,
+    epoch: int,
+) -> float:
+    """One update; returns the share of swaps accepted."""
+    given = Parameters(rbm.W_, rbm.b_, rbm.c_)
+    parameters = given.as_float64()
+    weights = None if rows.weights is None else rows.weights[batch]
+    values = _values(rows, batch, len(given.b), settings.spin)
+    positive, _ = data_moments(values, weights, parameters, settings.spin)
+    chains, rate = rbm._negative, np.nan
+    if settings.method == "cd":
+        chains = _reconstruct(rows, values, batch, given, settings, key, number)
+    elif settings.method == "pcd":
+        chains = _gibbs(given, chains, None, settings, key, number)
+    else:
+        chains, rate = temper(
+            chains,
+            given,
+            settings.spin,
+            settings.n_temperatures,
+            settings.k,
+            key,
+            number,
+            settings.workers,
+        )
+    n_negative = len(batch) if settings.method == "cd" else settings.n_chains
+    negative, _ = data_moments(
+        bits_values(chains[:n_negative], len(given.b), settings.spin),
+        weights if settings.method == "cd" else None,
+        parameters,
+        settings.spin,
+    )
+    cursor = rbm._cursor.copy()
+    cursor[0] += 1
+    cursor[1] += len(batch)
+    if settings.method == "cd" and rows.bits is not None:
+        cursor[2] += np.bitwise_count(rows.bits[batch] ^ chains).sum(dtype=np.uint64)
+    cursor[3] = n_negative
+    state = _step(rbm, settings, positive, negative, epoch)
+    rbm.__dict__.update(state, _negative=chains, _cursor=cursor)
+    return rate
+
+
+def _values(
+    rows: Rows, batch: npt.NDArray[np.uint32], n_visible: int, spin: bool
+) -> npt.NDArray[Any]:
+    if rows.bits is not None:
+        return bits_values(rows.bits[batch], n_visible, spin)
+    assert rows.values is not None
+    values: npt.NDArray[Any] = rows.values[batch]
+    return values
+
+
+def _gibbs(
+    given: Parameters,
+    visible: Bits,
+    hidden: Bits | None,
+    settings: Settings,
+    key: Key,
+    number: int,
+) -> Bits:
+    """Take k steps from visible states, or the k - 1/2 that follow hidden ones."""
+    visible = np.ascontiguousarray(visible).copy()
+    from_visible = hidden is None
+    if hidden is None:
+        hidden = np.zeros((len(visible), -(-len(given.c) // 64)), dtype=np.uint64)
+    _core.rbm_gibbs(
+        *given,
+        settings.spin,
+        visible,
+        hidden,
+        from_visible,
+        2 * settings.k - (0 if from_visible else 1),
+        key,
+        _core.PURPOSE_RBM_TRAIN,
+        number * 2 * settings.k,
+        settings.workers,
+        None,
+    )
+    return visible
+
+
+def _reconstruct(
+    rows: Rows,
+    values: npt.NDArray[Any],
+    batch: npt.NDArray[np.uint32],
+    given: Parameters,
+    settings: Settings,
+    key: Key,
+    number: int,
+) -> Bits:
+    """Chains of contrastive divergence; real-valued rows start them by E[h | v]."""
+    if rows.bits is not None:
+        return _gibbs(given, rows.bits[batch], None, settings, key, number)
+    W, _, c = given.as_float64()
+    inputs = np.asarray(values, dtype=np.float64) @ W + c
+    means = unit_means(inputs, settings.spin)
+    on = (1.0 + means) / 2.0 if settings.spin else means
+    draws = uniforms(key, _core.PURPOSE_RBM_CHAINS, number, on.size)
+    up = (draws.reshape(on.shape) < on).astype(np.int8)
+    hidden = _core.pack(up, 0)
+    visible = np.zeros((len(batch), -(-len(given.b) // 64)), dtype=np.uint64)
+    return _gibbs(given, visible, hidden, settings, key, number)
+
+
+def _exact_step(rbm: Any, rows: Rows, settings: Settings, epoch: int) -> None:
+    if rbm._cursor[1] == len(rows):
+        return
+    with blas_threads(settings.workers):
+        parameters = Parameters(rbm.W_, rbm.b_, rbm.c_).as_float64()
+        everything = np.arange(len(rows), dtype=np.uint32)
+        values = _values(rows, everything, len(rbm.b_), settings.spin)
+        positive, _ = data_moments(values, rows.weights, parameters, settings.spin)
+        negative, _ = exact_moments(parameters, settings.spin)
+        state = _step(rbm, settings, positive, negative, epoch)
+    cursor = np.array([rbm._cursor[0] + 1, len(rows), 0, 0], dtype=np.uint64)
+    rbm.__dict__.update(state, _cursor=cursor)
+
+
+def _running(mean: Floats, batch: Floats, rate: float) -> Floats:
+    return np.asarray(mean + rate * (batch - mean), dtype=mean.dtype)
+
+
+def _step(
+    rbm: Any,
+    settings: Settings,
+    positive: Moments,
+    negative: Moments,
+    epoch: int,
+) -> dict[str, Any]:
+    """Attributes of the machine after one step along the gradient."""
+    # with the exact gradient the running means are those of all the data
+    whole = settings.solver == "exact"
+    offsets: Offsets | None = rbm._offsets
+    activity: Floats | None = rbm._activity
+    if offsets is not None:
+        offsets = Offsets(
+            _running(offsets.visible, positive.v, 1.0 if whole else OFFSET_RATE),
+            _running(offsets.hidden, positive.h, 1.0 if whole else OFFSET_RATE),
+        )
+    gradient = centred(positive.minus(negative), offsets)
+    if activity is not None and settings.sparsity is not None:
+        activity = _running(activity, positive.h, 1.0 if whole else ACTIVITY_RATE)
+        gradient = pulled(gradient, activity, settings.sparsity)
+    parameters, velocity = moved(
+        Parameters(rbm.W_, rbm.b_, rbm.c_),
+        Parameters(*rbm._velocity),
+        decayed(gradient, np.asarray(rbm.W_, np.float64), settings.l1, settings.l2),
+        offsets,
+        settings.learning_rate(epoch),
+        settings.momentum(epoch),
+    )
+    return {
+        "W_": parameters.W,
+        "b_": parameters.b,
+        "c_": parameters.c,
+        "_velocity": tuple(velocity),
+        "_offsets": offsets,
+        "_activity": activity,
+    }
