@@ -87,12 +87,15 @@ def _core_epoch(
         rbm._negative = np.zeros((batch_size, rows.bits.shape[1]), dtype=np.uint64)
     if rbm._cursor[1] == len(rows):  # broken off after the last batch
         return
+    weight_velocity, visible_velocity, hidden_velocity = rbm._velocity
     _core.rbm_train(
         rbm.W_,
         rbm.b_,
         rbm.c_,
         settings.spin,
-        *rbm._velocity,
+        weight_velocity,
+        visible_velocity,
+        hidden_velocity,
         rows.bits,
         order,
         rbm._negative,

@@ -31,6 +31,11 @@ class Layer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     units: str
     workers: int
     n_features_in_: int
+    W_: npt.NDArray[Any]
+    b_: npt.NDArray[Any]
+    c_: npt.NDArray[Any]
+    lattice_shape_: tuple[int, ...]
+    history_: dict[str, list[float]]
 
     # ---- exact machines ----
 

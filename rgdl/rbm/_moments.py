@@ -25,7 +25,7 @@ __all__ = [
 
 Floats = npt.NDArray[np.float64]
 
-_CHUNK = 4096  # rows or states at once: their inputs stay in the second-level cache
+_CHUNK = 2048  # rows or states at once: their inputs stay in the second-level cache
 _FACTORS = 1000  # factors in [1, 2] whose product stays finite
 
 
@@ -62,16 +62,25 @@ def unit_means(inputs: npt.NDArray[Any], spin: bool) -> npt.NDArray[Any]:
 
 
 def _softplus_and_means(x: Floats, spin: bool) -> tuple[Floats, Floats]:
-    """Row sums of ln sum_h e^{x h}, and the means; one exponential for both."""
-    size = np.abs(x)
-    e = np.exp(-2.0 * size if spin else -size)
+    """Sums over units of ln sum_h e^{x h}, and the means; one exponential for both.
+
+    Inputs and means are (n_hidden, rows), so that all runs along rows; x is used up.
+    """
+    e = np.abs(x)
+    top = e if spin else np.maximum(x, 0.0)
+    soft = top.sum(axis=0)
+    e *= -2.0 if spin else -1.0
+    np.exp(e, out=e)
     factors = 1.0 + e
-    means = (np.copysign(1.0 - e, x) if spin else np.where(x < 0.0, e, 1.0)) / factors
-    top = size if spin else np.maximum(x, 0.0)
-    soft = top.sum(axis=1)
-    for first in range(0, x.shape[1], _FACTORS):
-        soft += np.log(factors[:, first : first + _FACTORS].prod(axis=1))
-    return np.asarray(soft), np.asarray(means)
+    for first in range(0, len(x), _FACTORS):
+        soft += np.log(np.multiply.reduce(factors[first : first + _FACTORS], axis=0))
+    if spin:
+        np.subtract(1.0, e, out=e)
+        np.copysign(e, x, out=e)
+    else:
+        e[x >= 0.0] = 1.0
+    e /= factors
+    return np.asarray(soft), e
 
 
 def free_energy(
@@ -98,20 +107,20 @@ def data_moments(
     soft = total = 0.0
     for first in range(0, len(rows), _CHUNK):
         part = np.ascontiguousarray(rows[first : first + _CHUNK], dtype=np.float64)
-        sums, means = _softplus_and_means(matmul(part, W) + c, spin)
+        inputs = matmul(W, part, transpose_a=True, transpose_b=True)
+        sums, means = _softplus_and_means(inputs + c[:, None], spin)
         if weights is None:
-            weighted = means
             soft += float(sums.sum())
             v += part.sum(axis=0)
             total += len(part)
         else:
             share = weights[first : first + _CHUNK]
-            weighted = means * share[:, None]
+            means *= share
             soft += float(share @ sums)
             v += share @ part
             total += float(share.sum())
-        h += weighted.sum(axis=0)
-        matmul(part, weighted, transpose_a=True, add_to=vh)
+        h += means.sum(axis=1)
+        matmul(part, means, transpose_a=True, transpose_b=True, add_to=vh)
     moments = Moments(vh / total, v / total, h / total)
     return moments, -float(b @ moments.v) - soft / total
 
@@ -141,7 +150,8 @@ def exact_moments(parameters: Parameters, spin: bool) -> tuple[Moments, float]:
     top = -np.inf
     vh, v, h, total = np.zeros_like(W), np.zeros_like(b), np.zeros_like(c), 0.0
     for _, states in _blocks(len(b), spin):
-        soft, means = _softplus_and_means(matmul(states, W) + c, spin)
+        inputs = matmul(W, states, transpose_a=True, transpose_b=True)
+        soft, means = _softplus_and_means(inputs + c[:, None], spin)
         log_p = soft + states @ b
         highest = float(log_p.max())
         if highest > top:
@@ -153,9 +163,9 @@ def exact_moments(parameters: Parameters, spin: bool) -> tuple[Moments, float]:
         p = np.exp(log_p - top)
         total += float(p.sum())
         v += p @ states
-        weighted = means * p[:, None]
-        h += weighted.sum(axis=0)
-        matmul(states, weighted, transpose_a=True, add_to=vh)
+        means *= p
+        h += means.sum(axis=1)
+        matmul(states, means, transpose_a=True, transpose_b=True, add_to=vh)
     return Moments(vh / total, v / total, h / total), top + float(np.log(total))
 
 

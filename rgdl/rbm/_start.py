@@ -84,6 +84,5 @@ def first_parameters(
         on = (np.clip(sums, 0.0, total) + 1.0) / (total + 2.0)
         b = _core.logarithm(on / (1.0 - on))
     real = np.dtype(dtype)
-    return Parameters(
-        W.astype(real), b.astype(real), np.zeros(n_hidden, real)
-    ), constant
+    c = np.zeros(n_hidden, real)
+    return Parameters(W.astype(real), b.astype(real), c), constant
