@@ -108,6 +108,18 @@ def rbm_train(
     cursor: npt.NDArray[np.uint64],
     workers: int,
     progress: Progress,
+    *,
+    hidden: Bits | None = None,
+    l2: float = 0.0,
+    sample_weight: npt.NDArray[np.float64] | None = None,
+    visible_offset: Real | None = None,
+    hidden_offset: Real | None = None,
+    offset_rate: float = 0.0,
+    hidden_average: Real | None = None,
+    sparsity_target: float = 0.0,
+    sparsity_cost: float = 0.0,
+    sparsity_decay: float = 0.0,
+    hidden_sum: npt.NDArray[np.float64] | None = None,
 ) -> None: ...
 
 # exact

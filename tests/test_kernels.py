@@ -180,46 +180,114 @@ def test_rbm_gibbs(simd, n_visible, n_hidden, n_rows, spin, dtype):
     assert np.array_equal(unpack(hidden, n_hidden, spin, dtype), h1)
 
 
+SGD = {"learning_rate": 0.1, "momentum": 0.5, "l1": 0.01, "l2": 0.02}
+CENTRED = {"visible_offset": 1, "hidden_offset": 1, "offset_rate": 0.25}
+SPARSE = {
+    "hidden_average": 1,
+    "sparsity_target": 0.1,
+    "sparsity_cost": 0.5,
+    "sparsity_decay": 0.75,
+}
+TRAININGS = {
+    "plain": SGD,
+    "weighted": SGD | {"weighted": True},
+    "centred": SGD | CENTRED,
+    "sparse": SGD | SPARSE,
+    "all": SGD | CENTRED | SPARSE | {"weighted": True},
+}
+
+
+class Training:
+    """Three batches, the last one short, for the kernels and for the twin."""
+
+    def __init__(self, n_visible, n_hidden, n_chains, spin, dtype, options, k=2):
+        self.spin, self.k, self.n_chains, self.dtype = spin, k, n_chains, dtype
+        self.n_rows, self.batch_size = 25, 10
+        self.parameters = machine(n_visible, n_hidden, dtype, 6, 0.1)
+        self.velocities = machine(n_visible, n_hidden, dtype, 10, 0.01)
+        self.data = states(self.n_rows, n_visible, spin, dtype, 7)
+        rng = np.random.default_rng(8)
+        self.order = rng.permutation(self.n_rows).astype(np.uint32)
+        rows = n_chains or self.batch_size
+        self.v = states(rows, n_visible, spin, dtype, 9)
+        self.h = states(rows, n_hidden, spin, dtype, 11)
+        options = dict(options)
+        self.weights = rng.random(self.n_rows) if options.pop("weighted", 0) else None
+        for name in ("visible_offset", "hidden_offset", "hidden_average"):
+            if name in options:
+                n = n_visible if name == "visible_offset" else n_hidden
+                options[name] = (0.1 * rng.standard_normal(n)).astype(dtype)
+        self.options = options
+
+    def state(self):
+        names = ("visible_offset", "hidden_offset", "hidden_average")
+        running = [self.options[name] for name in names if name in self.options]
+        return [*self.parameters, *self.velocities, *running]
+
+    def run(self, workers=1, progress=None):
+        """Run the kernels on this object's own arrays; returns v1, h, cursor, sums."""
+        negative, hidden = pack(self.v, self.spin), pack(self.h, self.spin)
+        cursor = np.array([40, 0, 0, 0], dtype=np.uint64)
+        sums = np.zeros(len(self.parameters[2]))
+        options = dict(self.options)
+        sgd = [options.pop(name) for name in ("learning_rate", "momentum", "l1")]
+        _core.rbm_train(
+            *self.parameters, self.spin, *self.velocities, pack(self.data, self.spin),
+            self.order, negative, self.batch_size, self.n_chains is not None, self.k,
+            *sgd, KEY, cursor, workers, progress, hidden=hidden,
+            sample_weight=self.weights, hidden_sum=sums, **options,
+        )  # fmt: skip
+        v1 = unpack(negative, self.v.shape[1], self.spin, self.dtype)
+        h1 = unpack(hidden, self.h.shape[1], self.spin, self.dtype)
+        return v1, h1, cursor.tolist(), sums
+
+    def run_twin(self):
+        options = ref.TrainOptions(**self.options)
+        chains = (self.v, self.h) if self.n_chains else None
+        changed = 0
+        for step, first in enumerate(range(0, self.n_rows, self.batch_size)):
+            rows = self.order[first : first + self.batch_size]
+            v1, h = ref.rbm_batch(
+                self.parameters, self.velocities, self.spin, self.data[rows], chains,
+                self.k, options, KEY, 40 + step,
+                None if self.weights is None else self.weights[rows],
+            )  # fmt: skip
+            if chains is None:
+                changed += int((v1 != self.data[rows]).sum())
+            else:
+                chains = (v1, h)
+        return v1, h, changed
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("spin", [True, False])
 @pytest.mark.parametrize("n_chains", [None, 70])
 @pytest.mark.parametrize(("n_visible", "n_hidden"), [(5, 3), (70, 33)])
-def test_rbm_train(simd, n_visible, n_hidden, n_chains, spin, dtype):
+@pytest.mark.parametrize("options", TRAININGS)
+def test_rbm_train(simd, n_visible, n_hidden, n_chains, spin, dtype, options):
     """Three batches, the last one short, against the twin, in every bit."""
-    n_rows, batch_size, k = 25, 10, 2
-    parameters = machine(n_visible, n_hidden, dtype, 6, 0.1)
-    twin = tuple(a.copy() for a in parameters)
-    velocities = tuple(np.zeros_like(a) for a in parameters)
-    twin_velocities = tuple(np.zeros_like(a) for a in parameters)
-    data = states(n_rows, n_visible, spin, dtype, 7)
-    order = np.random.default_rng(8).permutation(n_rows).astype(np.uint32)
-    chains = states(n_chains or batch_size, n_visible, spin, dtype, 9)
-    negative = pack(chains, spin)
-    settings_ = (k, 0.1, 0.5, 0.01)
-    cursor = np.array([40, 0, 0, 0], dtype=np.uint64)
-    _core.rbm_train(
-        *parameters, spin, *velocities, pack(data, spin), order, negative,
-        batch_size, n_chains is not None, *settings_, KEY, cursor, 1, None,
-    )  # fmt: skip
-    step_after, row, changed, filled = cursor.tolist()
-    particles = chains if n_chains else None
-    expected_changed = 0
-    for step, first in enumerate(range(0, n_rows, batch_size)):
-        rows = data[order[first : first + batch_size]]
-        last = ref.rbm_batch(
-            twin, twin_velocities, spin, rows, particles, *settings_, KEY, 40 + step
-        )
-        if n_chains:
-            particles = last
-        else:
-            expected_changed += int((last != rows).sum())
-    assert step_after == 43
-    assert row == n_rows
-    assert filled == len(last)
-    assert changed == (0 if n_chains else expected_changed)
-    assert np.array_equal(unpack(negative[:filled], n_visible, spin, dtype), last)
-    pairs = zip(parameters + velocities, twin + twin_velocities, strict=True)
-    for got, expected in pairs:
+    of = (n_visible, n_hidden, n_chains, spin, dtype, TRAININGS[options])
+    kernels, twin = Training(*of), Training(*of)
+    v1, h1, cursor, _ = kernels.run()
+    expected_v1, expected_h1, changed = twin.run_twin()
+    assert cursor == [43, 25, changed, len(expected_v1)]
+    assert np.array_equal(v1[: len(expected_v1)], expected_v1)
+    if n_chains:
+        assert np.array_equal(h1, expected_h1)
+    for got, expected in zip(kernels.state(), twin.state(), strict=True):
+        assert np.array_equal(got, expected)
+
+
+@pytest.mark.parametrize("spin", [True, False])
+def test_rbm_train_given_chains(simd, spin):
+    """With k = 0 the caller's rows are the negative rows, and nothing is drawn."""
+    of = (70, 33, 7, spin, "float32", SGD, 0)
+    kernels, twin = Training(*of), Training(*of)
+    v1, h1, _, _ = kernels.run()
+    twin.run_twin()
+    assert np.array_equal(v1, kernels.v)
+    assert np.array_equal(h1, kernels.h)
+    for got, expected in zip(kernels.state(), twin.state(), strict=True):
         assert np.array_equal(got, expected)
 
 

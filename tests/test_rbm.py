@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 import rgdl
 from rgdl.rbm import RBM
 
-GOLDEN_CRC = [3492560998, 913674922, 2687003469, 57909260, 3811988822, 2171465844]
+GOLDEN_CRC = [3492560998, 3956989216, 2687003469, 57909260, 2144895747, 454686131]
 
 
 def all_states(n, units):

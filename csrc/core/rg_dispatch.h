@@ -11,6 +11,7 @@
 #include "rg_ising.h"
 #include "rg_lookup.h"
 #include "rg_unit.h"
+#include "rg_update.h"
 
 typedef struct {
     const char *name; /* "portable", "avx2", "avx512" */
@@ -20,6 +21,16 @@ typedef struct {
     void (*lookup_f64)(const rg_lookup_t *job, const double *weights, double *out);
     void (*unit_f32)(const rg_unit_t *job, rg_stream_t *stream, const float *input, float *mean);
     void (*unit_f64)(const rg_unit_t *job, rg_stream_t *stream, const double *input, double *mean);
+    /* mean[16] = sum_r share_r p_r, row by row */
+    void (*row_means_f32)(const rg_factors_t *job, const float *p, float *mean);
+    void (*row_means_f64)(const rg_factors_t *job, const double *p, double *mean);
+    /* p_r becomes scale_r (p_r - offset) */
+    void (*factors_f32)(const rg_factors_t *job, float *p);
+    void (*factors_f64)(const rg_factors_t *job, double *p);
+    void (*update_f32)(const rg_update_t *job, float *velocity, float *weights);
+    void (*update_f64)(const rg_update_t *job, double *velocity, double *weights);
+    /* 64 x 64 bits, in place: bit j of word i and bit i of word j change places */
+    void (*transpose64)(uint64_t tile[64]);
 } rg_kernels_t;
 
 /* Choose the table. name: NULL or "" for the best, else "portable", "avx2" or "avx512".

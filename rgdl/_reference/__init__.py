@@ -18,6 +18,7 @@ from rgdl._reference._ising import (
     update_group,
 )
 from rgdl._reference._rbm import (
+    TrainOptions,
     exp_minus,
     lookup_product,
     rbm_batch,
@@ -31,6 +32,7 @@ from rgdl._reference._transfer import column_weights, torus_sum, transfer_apply
 
 __all__ = [
     "Stream",
+    "TrainOptions",
     "biased_plane",
     "column_weights",
     "decimate",

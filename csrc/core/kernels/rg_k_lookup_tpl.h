@@ -72,7 +72,8 @@ INLINE size_t RG_K_(entry_offset)(uint64_t word, size_t g)
         EACH(ADD)                                             \
     }
 
-/* Add the first n_groups tables of one word of inputs to every row of the strip. */
+/* Add the first n_groups (a constant, so that the tests fall away) tables of one word of inputs
+ * to every row of the strip. */
 INLINE void RG_K_(add_word)(const rg_lookup_t *job, size_t word, size_t n_groups,
                             const RG_K_REAL *table, RG_K_REAL *out)
 {
@@ -97,38 +98,57 @@ INLINE void RG_K_(add_word)(const rg_lookup_t *job, size_t word, size_t n_groups
 #undef STORE
 #undef GROUP
 
-FN void RG_K_(lookup)(const rg_lookup_t *job, const RG_K_REAL *weights, RG_K_REAL *out)
+#define LEFT_OVER(n)                               \
+    case n:                                        \
+        RG_K_(add_word)(job, word, n, table, out); \
+        break;
+
+/* Tables of one word of inputs (w: 4 n_groups x 16) and their sums, strip by strip. */
+INLINE void RG_K_(lookup_word)(const rg_lookup_t *job, size_t word, size_t n_groups,
+                               const RG_K_REAL *w, RG_K_REAL *all)
 {
     enum { STEP = 64 / sizeof(RG_K_REAL) };
     _Alignas(64) RG_K_REAL table[RG_TABLE_GROUPS * 16 * STEP];
-    _Alignas(64) RG_K_REAL padded[64 * RG_PANEL];
+    for (size_t column = 0; column < RG_PANEL; column += STEP) {
+        for (size_t g = 0; g < n_groups; g++) {
+            RG_K_REAL *entry = &table[g * 16 * STEP];
+            if (job->spin) {
+                RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], true, entry);
+            } else {
+                RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], false, entry);
+            }
+        }
+        RG_K_REAL *out = &all[column];
+        /* clang-format off */
+        switch (n_groups) {
+            LEFT_OVER(1) LEFT_OVER(2) LEFT_OVER(3) LEFT_OVER(4) LEFT_OVER(5) LEFT_OVER(6)
+            LEFT_OVER(7) LEFT_OVER(8) LEFT_OVER(9) LEFT_OVER(10) LEFT_OVER(11) LEFT_OVER(12)
+            LEFT_OVER(13) LEFT_OVER(14) LEFT_OVER(15)
+        default:
+            RG_K_(add_word)(job, word, RG_TABLE_GROUPS, table, out);
+        }
+        /* clang-format on */
+    }
+}
+
+#undef LEFT_OVER
+
+FN void RG_K_(lookup)(const rg_lookup_t *job, const RG_K_REAL *weights, RG_K_REAL *out)
+{
+    _Alignas(64) RG_K_REAL turned[64 * RG_PANEL];
     if (job->n_rows == 0) {
         return;
     }
     for (size_t first = 0; first < job->n_inputs; first += 64) {
         size_t n = job->n_inputs - first < 64 ? job->n_inputs - first : 64;
-        size_t n_groups = (n + 3) / 4;
         const RG_K_REAL *w = &weights[first * RG_PANEL];
-        if (n < 64) {
-            memset(padded, 0, sizeof padded);
-            memcpy(padded, w, n * RG_PANEL * sizeof *w);
-            w = padded;
-        }
-        for (size_t column = 0; column < RG_PANEL; column += STEP) {
-            for (size_t g = 0; g < n_groups; g++) {
-                RG_K_REAL *entry = &table[g * 16 * STEP];
-                if (job->spin) {
-                    RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], true, entry);
-                } else {
-                    RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], false, entry);
-                }
+        if (job->tile_rows > 0) {
+            for (size_t i = 0; i < n; i += RG_PANEL) {
+                RG_K_(turn_tile)(&weights[(first + i) * job->tile_rows], &turned[i * RG_PANEL]);
             }
-            if (n_groups == RG_TABLE_GROUPS) { /* a constant, so that the tests fall away */
-                RG_K_(add_word)(job, first / 64, RG_TABLE_GROUPS, table, &out[column]);
-            } else {
-                RG_K_(add_word)(job, first / 64, n_groups, table, &out[column]);
-            }
+            w = turned;
         }
+        RG_K_(lookup_word)(job, first / 64, (n + 3) / 4, w, out);
     }
 }
 

@@ -5,6 +5,9 @@
  * The code is gcc/clang vector extensions only: the same operations on the same lanes in every
  * form, hence the same bits. Accumulators are named, not arrays: gcc 12 spills arrays. */
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "rg_dispatch.h"
 #include "rg_math.h"
@@ -77,6 +80,7 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 #include "rg_k_ising_tpl.h"
 
 #include "rg_k_exp_tpl.h"
+#include "rg_k_transpose_tpl.h"
 
 #define RG_K_REAL float
 #define RG_K_VECTOR vf32
@@ -85,6 +89,7 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 #define RG_K_(name) name##_f32
 #include "rg_k_lookup_tpl.h"
 #include "rg_k_unit_tpl.h"
+#include "rg_k_update_tpl.h"
 #undef RG_K_REAL
 #undef RG_K_VECTOR
 #undef RG_K_INT
@@ -98,6 +103,7 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 #define RG_K_(name) name##_f64
 #include "rg_k_lookup_tpl.h"
 #include "rg_k_unit_tpl.h"
+#include "rg_k_update_tpl.h"
 
 const rg_kernels_t RG_K_TABLE = {
     .name = RG_K_NAME,
@@ -107,4 +113,11 @@ const rg_kernels_t RG_K_TABLE = {
     .lookup_f64 = lookup_f64,
     .unit_f32 = unit_f32,
     .unit_f64 = unit_f64,
+    .row_means_f32 = row_means_f32,
+    .row_means_f64 = row_means_f64,
+    .factors_f32 = factors_f32,
+    .factors_f64 = factors_f64,
+    .update_f32 = update_f32,
+    .update_f64 = update_f64,
+    .transpose64 = transpose64,
 };
