@@ -30,6 +30,7 @@ _ARRAYS = {
     "_offsets": ("visible_offset", "hidden_offset"),
     "_activity": ("activity",),
     "_negative": ("negative",),
+    "_hidden": ("hidden",),
     "_cursor": ("cursor",),
     "hidden_means_": ("hidden_means",),
     "feature_names_in_": ("feature_names",),

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl import _core
-from rgdl._blas import blas_threads
+from rgdl._blas import blas_threads, matmul
 from rgdl._rng import Key
 from rgdl.rbm._data import Rows
 from rgdl.rbm._moments import (
@@ -54,22 +54,10 @@ def run_epoch(
         epoch + 1,
         len(rows),
     )
-    if _is_plain(rows, settings):
+    if rows.bits is not None and settings.method in ("pcd", "cd"):
         _core_epoch(rbm, rows, settings, order, epoch, update)
         return {}
     return _dense_epoch(rbm, rows, settings, order, epoch, update)
-
-
-def _is_plain(rows: Rows, settings: Settings) -> bool:
-    """Whether the C trainer has all that is asked for."""
-    return (
-        rows.bits is not None
-        and rows.weights is None
-        and settings.method in ("pcd", "cd")
-        and settings.l2 == 0.0
-        and not settings.centered
-        and settings.sparsity is None
-    )
 
 
 def _core_epoch(
@@ -88,6 +76,8 @@ def _core_epoch(
     if rbm._cursor[1] == len(rows):  # broken off after the last batch
         return
     weight_velocity, visible_velocity, hidden_velocity = rbm._velocity
+    visible_offset, hidden_offset = rbm._offsets or (None, None)
+    target, cost = settings.sparsity or (0.0, 0.0)
     _core.rbm_train(
         rbm.W_,
         rbm.b_,
@@ -109,6 +99,16 @@ def _core_epoch(
         rbm._cursor,
         settings.workers,
         update,
+        hidden=rbm._hidden if persistent else None,
+        l2=settings.l2,
+        sample_weight=rows.weights,
+        visible_offset=visible_offset,
+        hidden_offset=hidden_offset,
+        offset_rate=OFFSET_RATE,
+        hidden_average=rbm._activity,
+        sparsity_target=target,
+        sparsity_cost=cost,
+        sparsity_decay=1.0 - ACTIVITY_RATE,
     )
 
 
@@ -151,11 +151,13 @@ def _dense_batch(
     weights = None if rows.weights is None else rows.weights[batch]
     values = _values(rows, batch, len(given.b), settings.spin)
     positive, _ = data_moments(values, weights, parameters, settings.spin)
-    chains, rate = rbm._negative, np.nan
+    chains, hidden, rate = rbm._negative, rbm._hidden, np.nan
     if settings.method == "cd":
-        chains = _reconstruct(rows, values, batch, given, settings, key, number)
+        start = _drawn_hidden(values, given, settings.spin, key, number)
+        half_steps = 2 * settings.k - 1
+        chains, _ = _gibbs(given, start, half_steps, settings, key, number)
     elif settings.method == "pcd":
-        chains = _gibbs(given, chains, None, settings, key, number)
+        chains, hidden = _gibbs(given, hidden, 2 * settings.k, settings, key, number)
     else:
         chains, rate = temper(
             chains,
@@ -177,11 +179,9 @@ def _dense_batch(
     cursor = rbm._cursor.copy()
     cursor[0] += 1
     cursor[1] += len(batch)
-    if settings.method == "cd" and rows.bits is not None:
-        cursor[2] += np.bitwise_count(rows.bits[batch] ^ chains).sum(dtype=np.uint64)
     cursor[3] = n_negative
     state = _step(rbm, settings, positive, negative, epoch)
-    rbm.__dict__.update(state, _negative=chains, _cursor=cursor)
+    rbm.__dict__.update(state, _negative=chains, _hidden=hidden, _cursor=cursor)
     return rate
 
 
@@ -197,54 +197,40 @@ def _values(
 
 def _gibbs(
     given: Parameters,
-    visible: Bits,
-    hidden: Bits | None,
+    hidden: Bits,
+    half_steps: int,
     settings: Settings,
     key: Key,
     number: int,
-) -> Bits:
-    """Take k steps from visible states, or the k - 1/2 that follow hidden ones."""
-    visible = np.ascontiguousarray(visible).copy()
-    from_visible = hidden is None
-    if hidden is None:
-        hidden = np.zeros((len(visible), -(-len(given.c) // 64)), dtype=np.uint64)
+) -> tuple[Bits, Bits]:
+    """Last states of both layers after the half-steps from hidden ones."""
+    hidden = hidden.copy()
+    visible = np.zeros((len(hidden), -(-len(given.b) // 64)), dtype=np.uint64)
     _core.rbm_gibbs(
         *given,
         settings.spin,
         visible,
         hidden,
-        from_visible,
-        2 * settings.k - (0 if from_visible else 1),
+        False,
+        half_steps,
         key,
         _core.PURPOSE_RBM_TRAIN,
         number * 2 * settings.k,
         settings.workers,
         None,
     )
-    return visible
+    return visible, hidden
 
 
-def _reconstruct(
-    rows: Rows,
-    values: npt.NDArray[Any],
-    batch: npt.NDArray[np.uint32],
-    given: Parameters,
-    settings: Settings,
-    key: Key,
-    number: int,
+def _drawn_hidden(
+    values: npt.NDArray[Any], given: Parameters, spin: bool, key: Key, number: int
 ) -> Bits:
-    """Chains of contrastive divergence; real-valued rows start them by E[h | v]."""
-    if rows.bits is not None:
-        return _gibbs(given, rows.bits[batch], None, settings, key, number)
+    """Hidden states drawn given real-valued rows."""
     W, _, c = given.as_float64()
-    inputs = np.asarray(values, dtype=np.float64) @ W + c
-    means = unit_means(inputs, settings.spin)
-    on = (1.0 + means) / 2.0 if settings.spin else means
+    means = unit_means(matmul(np.asarray(values, dtype=np.float64), W) + c, spin)
+    on = (1.0 + means) / 2.0 if spin else means
     draws = uniforms(key, _core.PURPOSE_RBM_CHAINS, number, on.size)
-    up = (draws.reshape(on.shape) < on).astype(np.int8)
-    hidden = _core.pack(up, 0)
-    visible = np.zeros((len(batch), -(-len(given.b) // 64)), dtype=np.uint64)
-    return _gibbs(given, visible, hidden, settings, key, number)
+    return _core.pack((draws.reshape(on.shape) < on).astype(np.int8), 0)
 
 
 def _exact_step(rbm: Any, rows: Rows, settings: Settings, epoch: int) -> None:

@@ -62,7 +62,7 @@ def unit_means(inputs: npt.NDArray[Any], spin: bool) -> npt.NDArray[Any]:
 
 
 def _softplus_and_means(x: Floats, spin: bool) -> tuple[Floats, Floats]:
-    """Sums over units of ln sum_h e^{x h}, and the means; one exponential for both.
+    """Sum ln sum_h e^{x h} over units, and take means; one exponential for both.
 
     Inputs and means are (n_hidden, rows), so that all runs along rows; x is used up.
     """
@@ -122,14 +122,15 @@ def data_moments(
         h += means.sum(axis=1)
         matmul(part, means, transpose_a=True, transpose_b=True, add_to=vh)
     moments = Moments(vh / total, v / total, h / total)
-    return moments, -float(b @ moments.v) - soft / total
+    return moments, float(-(b @ moments.v) - soft / total)
 
 
 def state_values(n: int, first: int, stop: int, spin: bool) -> Floats:
     """Rows `first` to `stop` of the 2^n states of n units; unit i is bit i."""
     words = np.arange(first, stop, dtype=np.uint64)[:, None]
     bits = (words >> np.arange(n, dtype=np.uint64)) & np.uint64(1)
-    return 2.0 * bits - 1.0 if spin else bits.astype(np.float64)
+    values = bits.astype(np.float64)
+    return np.asarray(2.0 * values - 1.0) if spin else values
 
 
 def _blocks(n: int, spin: bool) -> Iterator[tuple[int, Floats]]:

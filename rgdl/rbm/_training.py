@@ -70,6 +70,7 @@ def begin_optimiser(rbm: Any, rows: Rows, settings: Settings, key: Key) -> None:
         _velocity=tuple(np.zeros_like(a) for a in (rbm.W_, rbm.b_, rbm.c_)),
         _cursor=np.zeros(4, dtype=np.uint64),
         _negative=random_bits(key, n_chains, n_visible),
+        _hidden=random_bits(key, n_chains, n_hidden),
         _offsets=offsets,
         _activity=activity,
         hidden_means_=np.full(n_hidden, np.nan),
