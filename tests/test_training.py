@@ -204,45 +204,31 @@ def test_exchange_keeps_the_joint_distribution():
     x = (rng.random((2, n)) < p_up[:, None]).astype(float)
     energies = betas[:, None, None] * gap * x[None, :, :]
     for sign, right in ((1.0, True), (-1.0, False)):
-        source, rate = exchange(sign * energies, rng.random((2, n)), 0)
+        source, accepted = exchange(sign * energies, rng.random((2, n)), 0)
         after = np.take_along_axis(x, source, axis=0).mean(axis=1)
         error = abs(after - p_up) / np.sqrt(p_up * (1 - p_up) / n)
         assert (error.max() < 5) == right
-        assert 0 < rate < 1
+        assert 0 < accepted < n
 
 
-@pytest.mark.parametrize("solver", ["exact", "sgd"])
 @pytest.mark.parametrize("centered", [True, False])
-def test_centring_makes_flipped_data_a_flipped_machine(solver, centered):
-    """Binary units: 1 - X, from the flipped machine, stays the flipped machine.
-
-    With sgd the chains flip too: CD starts them at the data, and one Gibbs step draws
-    hidden units of the same inputs. Visible draws differ, so sgd is held to the exact
-    gradient's law only through its own equality for spins (below, -X).
-    """
-    units = "binary" if solver == "exact" else "spin"
-    X = all_states(5, units)[[1, 3, 7, 7, 20, 31, 30]]
+def test_centring_makes_flipped_data_a_flipped_machine(centered):
+    """Binary units: 1 - X, from the flipped machine, stays the flipped machine."""
+    X = all_states(5, "binary")[[1, 3, 7, 7, 20, 31, 30]]
     W, b, c = random_parameters(5, 3, seed=7)
-    if units == "binary":
-        flipped_data, flipped = 1 - X, Parameters(-W, -b, c + W.sum(axis=0))
-    else:
-        flipped_data, flipped = -X, Parameters(-W, -b, c)
     settings = {
-        "units": units, "solver": solver, "centered": centered, "momentum": 0.5,
-        "learning_rate": 0.3, "l2": 0.01, "method": "cd",
+        "units": "binary", "solver": "exact", "centered": centered, "momentum": 0.5,
+        "learning_rate": 0.3, "l2": 0.01,
     }  # fmt: skip
     one = machine_at(Parameters(W, b, c), X, **settings)
-    two = machine_at(flipped, flipped_data, **settings)
+    two = machine_at(Parameters(-W, -b, c + W.sum(axis=0)), 1 - X, **settings)
     for _ in range(5):
         one.partial_fit(X)
-        two.partial_fit(flipped_data)
-    same = np.allclose(two.W_, -one.W_, atol=1e-12)
-    if units == "binary":
-        assert same == centered  # without centring it is another training
-        if centered:
-            assert np.allclose(two.c_, one.c_ + one.W_.sum(axis=0), atol=1e-12)
-    else:
-        assert not same or centered  # spins: the draws of v decide bits
+        two.partial_fit(1 - X)
+    # without centring it is another training
+    assert np.allclose(two.W_, -one.W_, atol=1e-12) == centered
+    assert np.allclose(two.b_, -one.b_, atol=1e-12) == centered
+    assert np.allclose(two.c_, one.c_ + one.W_.sum(axis=0), atol=1e-12) == centered
 
 
 # --------------------------------------------------------------------------- learning
@@ -252,23 +238,22 @@ def test_centring_makes_flipped_data_a_flipped_machine(solver, centered):
 def test_pcd_learns_the_4x4_ising_model_to_the_sampling_floor():
     """Exact cross-entropy, mean of five fixed seeds, at most 4.495.
 
-    The entropy is 4.4827, 20,000 samples allow 4.490. Power: with CD-1, which stays
-    above 4.55 in the same time, the bound is missed.
+    The entropy is 4.4827, 20,000 samples allow 4.490. Broken twin: samples of K = 0.42
+    instead of K_c miss the bound.
     """
     model, states, log_p = ising_law()
 
-    def cross_entropy(seed, **settings):
+    def cross_entropy(model, seed):
         s = rgdl.sample(model, 20_000, rng=100 + seed)
         rbm = RBM(
-            16, n_chains=None if settings else 100, batch_size=100, n_epochs=100,
-            learning_rate=np.linspace(0.05, 0, 100), rng=seed, progress=False,
-            **(settings or {"method": "pcd", "k": 5}),
+            16, k=5, n_chains=100, learning_rate=np.linspace(0.05, 0, 100),
+            n_epochs=100, rng=seed, progress=False,
         ).fit(s)  # fmt: skip
         log_z = rbm.log_partition().value
         return float(np.exp(log_p) @ rbm.free_energy(states)) + log_z
 
-    assert np.mean([cross_entropy(seed) for seed in range(5)]) <= 4.495
-    assert cross_entropy(0, method="cd", k=1) > 4.495
+    assert np.mean([cross_entropy(model, seed) for seed in range(5)]) <= 4.495
+    assert cross_entropy(rgdl.Ising((4, 4), K=0.42), 0) > 4.495
 
 
 def bars_and_stripes(n):
@@ -290,6 +275,7 @@ def test_exact_gradient_learns_bars_and_stripes():
     assert math.log(30) < nll <= 3.50
 
 
+@pytest.mark.filterwarnings("ignore:3 of 64 features")
 def test_digits_features_classify_as_well_as_those_of_bernoulli_rbm():
     """The gallery's example, both with equal settings; accuracy within one row."""
     X, y = load_digits(return_X_y=True)
@@ -342,7 +328,11 @@ def test_weights_are_repetitions_where_a_batch_holds_all(real_valued, solver):
 
 @pytest.mark.parametrize(
     ("weights", "match"),
-    [([1.0], "sample_weight"), ([-1.0] + [1.0] * 9, "egative"), ([0] * 10, "positive")],
+    [
+        ([1.0], "sample_weight"),
+        ([-1.0] + [1.0] * 9, "egative"),
+        ([0] * 10, "non-zero|positive"),
+    ],
 )
 def test_bad_weights(weights, match):
     with pytest.raises(ValueError, match=match):

@@ -125,15 +125,19 @@ def _dense_epoch(
         np.array(rbm.key_, dtype=np.uint64), _core.PURPOSE_RBM_TRAIN, epoch, 1
     ).ravel()[:4]
     n_rows = len(rows)
-    rates = []
     with blas_threads(settings.workers):
         while rbm._cursor[1] < n_rows:
             first = int(rbm._cursor[1])
             batch = order[first : first + settings.batch_size]
             number = first // settings.batch_size
-            rates.append(_dense_batch(rbm, rows, settings, batch, key, number, epoch))
+            _dense_batch(rbm, rows, settings, batch, key, number, epoch)
             update(int(rbm._cursor[1]) / n_rows)
-    return {"swap_rate": float(np.mean(rates))} if settings.method == "pt-pcd" else {}
+    if settings.method != "pt-pcd":
+        return {}
+    n_batches, pairs = -(-n_rows // settings.batch_size), settings.n_temperatures - 1
+    tried = sum(len(range(number % 2, pairs, 2)) for number in range(n_batches))
+    accepted = int(rbm._cursor[2])
+    return {"swap_rate": accepted / (tried * settings.n_chains) if tried else np.nan}
 
 
 def _dense_batch(
@@ -144,14 +148,14 @@ def _dense_batch(
     key: Key,
     number: int,
     epoch: int,
-) -> float:
-    """One update; returns the share of swaps accepted."""
+) -> None:
+    """One update."""
     given = Parameters(rbm.W_, rbm.b_, rbm.c_)
     parameters = given.as_float64()
     weights = None if rows.weights is None else rows.weights[batch]
     values = _values(rows, batch, len(given.b), settings.spin)
     positive, _ = data_moments(values, weights, parameters, settings.spin)
-    chains, hidden, rate = rbm._negative, rbm._hidden, np.nan
+    chains, hidden, accepted = rbm._negative, rbm._hidden, 0
     if settings.method == "cd":
         start = _drawn_hidden(values, given, settings.spin, key, number)
         half_steps = 2 * settings.k - 1
@@ -159,7 +163,7 @@ def _dense_batch(
     elif settings.method == "pcd":
         chains, hidden = _gibbs(given, hidden, 2 * settings.k, settings, key, number)
     else:
-        chains, rate = temper(
+        chains, accepted = temper(
             chains,
             given,
             settings.spin,
@@ -179,10 +183,10 @@ def _dense_batch(
     cursor = rbm._cursor.copy()
     cursor[0] += 1
     cursor[1] += len(batch)
+    cursor[2] += accepted
     cursor[3] = n_negative
     state = _step(rbm, settings, positive, negative, epoch)
     rbm.__dict__.update(state, _negative=chains, _hidden=hidden, _cursor=cursor)
-    return rate
 
 
 def _values(

@@ -36,8 +36,12 @@ def unit_counts(
     if bits is None:
         assert values is not None
         total = float(len(rows) if weights is None else weights.sum())
-        share = values.sum(axis=0) if weights is None else weights @ values
-        return share, total, int((np.ptp(values, axis=0) == 0).sum())
+        sums = (
+            values.sum(axis=0, dtype=np.float64)
+            if weights is None
+            else weights @ values
+        )
+        return sums, total, int((np.ptp(values, axis=0) == 0).sum())
     plain = np.zeros(n_visible, dtype=np.int64)
     for first in range(0, len(rows), _CHUNK):
         part = _core.unpack(

@@ -26,7 +26,7 @@ def uniforms(key: Key, purpose: int, index: int, n: int) -> Floats:
 
 def exchange(
     energies: Floats, draws: Floats, parity: int
-) -> tuple[npt.NDArray[np.intp], float]:
+) -> tuple[npt.NDArray[np.intp], int]:
     """Swap neighbouring replicas by Metropolis.
 
     Parameters
@@ -42,12 +42,12 @@ def exchange(
     -------
     source : ndarray of int, shape (R, n)
         Which replica's state each one holds now.
-    rate : float
-        Share of the swaps tried that were accepted; nan if none was.
+    accepted : int
+        Swaps made, of ``n`` per pair.
     """
     n_replicas, n_chains = draws.shape
     source = np.tile(np.arange(n_replicas)[:, None], (1, n_chains))
-    rates = []
+    accepted = 0
     for r in range(parity, n_replicas - 1, 2):
         # F_r(x_r) + F_s(x_s) - F_r(x_s) - F_s(x_r), s = r + 1
         gain = (
@@ -58,8 +58,8 @@ def exchange(
         )
         swap = draws[r] < np.exp(np.minimum(gain, 0.0))
         source[r, swap], source[r + 1, swap] = r + 1, r
-        rates.append(swap.mean())
-    return source, float(np.mean(rates)) if rates else np.nan
+        accepted += int(swap.sum())
+    return source, accepted
 
 
 def temper(
@@ -71,7 +71,7 @@ def temper(
     key: Key,
     step: int,
     workers: int,
-) -> tuple[Bits, float]:
+) -> tuple[Bits, int]:
     """Take k Gibbs steps in every replica, then try to swap neighbours.
 
     Parameters
@@ -84,8 +84,8 @@ def temper(
     Returns
     -------
     chains : ndarray of uint64
-    rate : float
-        Share of swaps accepted.
+    accepted : int
+        Swaps made; pairs start at replica 0 and 1 in turn.
     """
     n_chains = len(chains) // n_replicas
     betas = np.linspace(1.0, 0.0, n_replicas)
@@ -115,6 +115,6 @@ def temper(
         for s in range(max(0, r - 1), min(n_replicas, r + 2)):
             energies[r, s] = free_energy(values[s], machine.as_float64(), spin)
     draws = uniforms(key, _core.PURPOSE_RBM_TEMPER, step, n_replicas * n_chains)
-    source, rate = exchange(energies, draws.reshape(n_replicas, n_chains), step % 2)
+    source, accepted = exchange(energies, draws.reshape(n_replicas, n_chains), step % 2)
     states = np.take_along_axis(states, source[:, :, None], axis=0)
-    return states.reshape(chains.shape), rate
+    return states.reshape(chains.shape), accepted
