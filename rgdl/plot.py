@@ -371,7 +371,7 @@ def _machine(rbm: Any) -> "npt.NDArray[np.object_]":
     filters, activity, histogram, spectrum, gap, record = axes.ravel()
     shape = rbm.lattice_shape_
     if len(shape) > 2:
-        shape = (shape[0], -1)
+        shape = (shape[0], len(rbm.b_) // shape[0])
     maps = rbm.W_.T[:_MOST_FILTERS].reshape(-1, *((1,) * (2 - len(shape))), *shape)
     receptive_fields(maps, ax=filters)
     means = np.sort(rbm.hidden_means_)

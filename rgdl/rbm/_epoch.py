@@ -46,8 +46,7 @@ def run_epoch(
     if rbm._cursor[1] > len(rows):  # broken off on other, longer data
         rbm._cursor[1:] = 0
     if settings.solver == "exact":
-        _exact_step(rbm, rows, settings, epoch)
-        return {}
+        return _exact_step(rbm, rows, settings, epoch)
     order = _core.permutation(
         np.array(rbm.key_, dtype=np.uint64),
         _core.PURPOSE_RBM_SHUFFLE,
@@ -237,18 +236,22 @@ def _drawn_hidden(
     return _core.pack((draws.reshape(on.shape) < on).astype(np.int8), 0)
 
 
-def _exact_step(rbm: Any, rows: Rows, settings: Settings, epoch: int) -> None:
-    if rbm._cursor[1] == len(rows):
-        return
+def _exact_step(
+    rbm: Any, rows: Rows, settings: Settings, epoch: int
+) -> dict[str, float]:
+    """One step; the loss is that of the parameters before it."""
+    if rbm._cursor[1] == len(rows):  # broken off after the step
+        return {}
     with blas_threads(settings.workers):
         parameters = Parameters(rbm.W_, rbm.b_, rbm.c_).as_float64()
         everything = np.arange(len(rows), dtype=np.uint32)
         values = _values(rows, everything, len(rbm.b_), settings.spin)
-        positive, _ = data_moments(values, rows.weights, parameters, settings.spin)
-        negative, _ = exact_moments(parameters, settings.spin)
+        positive, free = data_moments(values, rows.weights, parameters, settings.spin)
+        negative, log_z = exact_moments(parameters, settings.spin)
         state = _step(rbm, settings, positive, negative, epoch)
     cursor = np.array([rbm._cursor[0] + 1, len(rows), 0, 0], dtype=np.uint64)
     rbm.__dict__.update(state, _cursor=cursor)
+    return {"negative_log_likelihood": free + log_z}
 
 
 def _running(mean: Floats, batch: Floats, rate: float) -> Floats:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
+from scipy.optimize import OptimizeResult, minimize
 
 from rgdl._blas import blas_threads
 from rgdl.rbm._data import Rows
@@ -35,7 +35,7 @@ def objective(
 
 
 def minimise(
-    rbm: Any, rows: Rows, settings: Settings, after: Callable[[], bool]
+    rbm: Any, rows: Rows, settings: Settings, after: Callable[[dict[str, float]], bool]
 ) -> None:
     """Run at most n_epochs iterations; `after` each one, and whether to stop."""
     spin, shape = settings.spin, rbm.W_.shape
@@ -51,11 +51,14 @@ def minimise(
         value, slope = objective(split(x), values, rows.weights, spin, settings.l2)
         return value, np.concatenate([part.ravel() for part in slope])
 
-    def keep(x: Floats) -> None:
-        W, b, c = (np.array(part, dtype=real) for part in split(x))
+    def keep(intermediate_result: OptimizeResult) -> None:
+        found = split(intermediate_result.x)
+        W, b, c = (np.array(part, dtype=real) for part in found)
         velocity = (W - rbm.W_, b - rbm.b_, c - rbm.c_)
         rbm.__dict__.update(W_=W, b_=b, c_=c, _velocity=velocity)
-        if after():
+        penalty = 0.5 * settings.l2 * float(np.vdot(found.W, found.W))
+        loss = float(intermediate_result.fun) - penalty
+        if after({"negative_log_likelihood": loss}):
             raise StopIteration
 
     start = np.concatenate(

@@ -90,7 +90,9 @@ class RBM(Sampler):
         learning diverges), ``free_energy_spread`` (standard deviation over the rows),
         ``reconstruction_error`` (CD: fraction of units that one reconstruction changes;
         not the objective), ``weight_rms``, ``update_ratio`` (last update over weights;
-        about 0.001 is healthy); with "pt-pcd" ``swap_rate``; with validation data
+        about 0.001 is healthy); with "pt-pcd" ``swap_rate``; with the exact solvers
+        ``negative_log_likelihood`` (nats per row; of "exact" before the epoch's step,
+        of "lbfgs" after its iteration); with validation data
         ``free_energy_validation``, ``free_energy_gap`` (validation minus training;
         growing means overfitting) and ``pseudo_likelihood``.
     spectrum_ : dict of int to list of float

@@ -103,7 +103,7 @@ def train(
 
     begun = len(rbm.history_["epoch"])
     if settings.solver == "lbfgs":
-        minimise(rbm, rows, settings, lambda: after_epoch({}))
+        minimise(rbm, rows, settings, after_epoch)
     else:
         try:
             while (done := len(rbm.history_["epoch"])) < n_epochs:
