@@ -313,7 +313,7 @@ def test_digits_features_classify_as_well_as_those_of_bernoulli_rbm():
         chain = make_pipeline(rbm, LogisticRegression(C=100.0, max_iter=1000))
         scores.append(chain.fit(parts[0], parts[2]).score(parts[1], parts[3]))
     assert scores[0] >= scores[1] - 1 / len(parts[1])
-    assert scores[0] > 0.9
+    assert scores[0] > 0.85
 
 
 # ------------------------------------------------------------------- estimator contract
