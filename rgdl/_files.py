@@ -57,7 +57,6 @@ def read_npz(
 ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Return `meta` and the arrays of a file that `write_npz` wrote with this kind."""
     try:
-        # opened here: np.load leaves a damaged archive open
         with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(str(arrays.pop(_META)))
