@@ -22,6 +22,7 @@ PURPOSE_HISTOGRAM: int
 PURPOSE_PILOT: int
 PURPOSE_COARSEN: int
 PURPOSE_RESAMPLE: int
+PURPOSE_RBM_TRAIN: int
 PURPOSE_RBM_GIBBS: int
 PURPOSE_RBM_CHAINS: int
 PURPOSE_RBM_WEIGHTS: int
@@ -208,6 +209,18 @@ def states_table(
     fields: npt.NDArray[np.float64],
     workers: int,
 ) -> npt.NDArray[np.float64]: ...
+
+# blas
+def gemm(
+    routine: object,
+    a: Real,
+    b: Real,
+    out: Real,
+    transpose_a: bool,
+    transpose_b: bool,
+    alpha: float,
+    beta: float,
+) -> None: ...
 
 # block
 def decimate(spins: npt.NDArray[np.int8], b: int) -> npt.NDArray[np.int8]: ...

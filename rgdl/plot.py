@@ -35,6 +35,8 @@ _LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _DIVERGING = "RdBu_r"
 _FRAME = "#8a8577"
+_MOST_FILTERS = 49
+_MOST_LINES = 40
 
 
 def spins(s: npt.ArrayLike, *, ax: "Axes | None" = None) -> "Axes":
@@ -275,8 +277,15 @@ def blocking_strip(
     return ax
 
 
-def training(history: Any, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw free energies of data and model, and the reconstruction error, per epoch.
+def training(
+    history: Any, *, ax: "Axes | None" = None
+) -> "Axes | npt.NDArray[np.object_]":
+    """Draw how a machine was trained: its record, and for a machine much else.
+
+    A machine without `ax` gets six pictures: filters, mean activities of the hidden
+    units, the histogram of weights, singular values of W along training, the gap of
+    free energies, and the record that everything else gets: free energies of data and
+    model (the chains), and the reconstruction error, per epoch.
 
     The two free energies part where the machine overfits or its chains lag behind. The
     reconstruction error (right-hand axis, dashed) is no likelihood: it may fall while
@@ -293,17 +302,26 @@ def training(history: Any, *, ax: "Axes | None" = None) -> "Axes":
 
     Returns
     -------
-    matplotlib.axes.Axes
+    matplotlib.axes.Axes, or ndarray of them, shape (2, 3)
 
     Examples
     --------
+    >>> import rgdl
     >>> from matplotlib.figure import Figure
     >>> from rgdl import plot
+    >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+    >>> plot.training(rgdl.RBM(9, n_epochs=3, rng=0).fit(s)).shape
+    (2, 3)
     >>> history = {"epoch": [1, 2], "reconstruction_error": [0.25, 0.2]}
     >>> plot.training(history, ax=Figure().add_subplot()).get_xlabel()
     'epoch'
     """
-    record: Mapping[str, Any] = getattr(history, "history_", history)
+    if ax is None and hasattr(history, "spectrum_"):
+        return _machine(history)
+    return _record(getattr(history, "history_", history), ax)
+
+
+def _record(record: Mapping[str, Any], ax: "Axes | None") -> "Axes":
     energies = [
         key for key in ("free_energy_data", "free_energy_model") if key in record
     ]
@@ -478,6 +496,51 @@ def _error_bars(ax: "Axes", rows: Sequence[tuple[Any, ...]], line: str = "") -> 
         )
     _quiet(ax)
     ax.legend(frameon=False)
+def _machine(rbm: Any) -> "npt.NDArray[np.object_]":
+    """Six pictures of a trained machine."""
+    import matplotlib.pyplot as plt
+
+    _, axes = plt.subplots(2, 3, figsize=(11.0, 6.5), layout="constrained")
+    filters, activity, histogram, spectrum, gap, record = axes.ravel()
+    shape = rbm.lattice_shape_
+    if len(shape) > 2:
+        shape = (shape[0], len(rbm.b_) // shape[0])
+    maps = rbm.W_.T[:_MOST_FILTERS].reshape(-1, *((1,) * (2 - len(shape))), *shape)
+    receptive_fields(maps, ax=filters)
+    means = np.sort(rbm.hidden_means_)
+    activity.plot(np.arange(1, len(means) + 1), means, ".", color=_LINES[0])
+    activity.set_ylim((-1.05, 1.05) if rbm.units == "spin" else (-0.05, 1.05))
+    activity.set_xlabel("hidden units, sorted")
+    activity.set_ylabel("mean over the data")
+    histogram.hist(rbm.W_.ravel(), bins=60, color=_LINES[0])
+    histogram.set_yscale("log")
+    histogram.set_xlabel("weight")
+    histogram.set_ylabel("number")
+    epochs = sorted(rbm.spectrum_)
+    values = np.array([rbm.spectrum_[epoch] for epoch in epochs])
+    for column in values.T[:_MOST_LINES] if len(epochs) else ():
+        spectrum.plot(epochs, column, color=_UP, linewidth=0.8)
+    spectrum.set_xlabel("epoch")
+    spectrum.set_ylabel("singular values of W")
+    history = rbm.history_
+    gaps = {"chains": ("free_energy_model", "free_energy_data")}
+    if "free_energy_validation" in history:
+        gaps["held-out data"] = ("free_energy_validation", "free_energy_data")
+    for colour, (name, (one, other)) in zip(_LINES, gaps.items(), strict=False):
+        gap.plot(
+            history["epoch"],
+            np.subtract(history[one], history[other]),
+            color=colour,
+            label=name,
+        )
+    gap.axhline(0.0, color=_FRAME, linewidth=0.8)
+    gap.set_xlabel("epoch")
+    gap.set_ylabel("free energy above that of the data")
+    gap.legend(frameon=False)
+    for ax in (activity, histogram, spectrum, gap):
+        _quiet(ax)
+    _record(history, record)
+    return np.asarray(axes)
 
 
 def _axes(ax: "Axes | None") -> "Axes":

@@ -439,3 +439,31 @@ def test_calls_from_many_threads_give_the_same_bits():
     for thread in threads:
         thread.join()
     assert all(np.array_equal(result, golden) for result in results)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("transpose_a", [False, True])
+@pytest.mark.parametrize("transpose_b", [False, True])
+def test_gemm_is_the_product(dtype, transpose_a, transpose_b):
+    from scipy.linalg.cython_blas import __pyx_capi__ as routines
+
+    rng = np.random.default_rng(0)
+    a, b = rng.random((5, 7)).astype(dtype), rng.random((7, 3)).astype(dtype)
+    given = {
+        "routine": routines["sgemm" if dtype == np.float32 else "dgemm"],
+        "a": np.ascontiguousarray(a.T) if transpose_a else a,
+        "b": np.ascontiguousarray(b.T) if transpose_b else b,
+        "out": np.ones((5, 3), dtype), "transpose_a": transpose_a,
+        "transpose_b": transpose_b, "alpha": 2.0, "beta": 0.5,
+    }  # fmt: skip
+    _core.gemm(**given)
+    assert np.allclose(given["out"], 2 * (a @ b) + 0.5, rtol=1e-6)
+    wrong = routines["dgemm" if dtype == np.float32 else "sgemm"]
+    with pytest.raises(TypeError, match="same precision"):
+        _core.gemm(**{**given, "routine": wrong})
+    with pytest.raises(TypeError, match="32-bit integers"):
+        _core.gemm(**{**given, "routine": routines["ddot"]})
+    with pytest.raises(TypeError, match="no capsule"):
+        _core.gemm(**{**given, "routine": None})
+    with pytest.raises(ValueError, match="shapes that fit"):
+        _core.gemm(**{**given, "out": np.ones((3, 5), dtype)})

@@ -154,3 +154,22 @@ def test_training_draws_the_error_on_its_own_axis(ax):
 def test_bad_input_is_named(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
+
+
+def test_training_shows_a_machine_from_six_sides():
+    import matplotlib.pyplot as plt
+
+    import rgdl
+
+    s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 300, rng=0)
+    for X in (s, s.reshape(300, 16), s.reshape(300, 2, 2, 4)):
+        rbm = rgdl.RBM(9, n_epochs=3, rng=0, progress=False)
+        axes = plot.training(rbm.fit(X[:200], validation=X[200:]))
+        assert axes.shape == (2, 3)
+        assert all(panel.has_data() for panel in axes.flat)
+        assert len(axes[1, 1].lines) == 3  # chains, held-out data, zero
+        axes[0, 0].figure.canvas.draw()
+        plt.close(axes[0, 0].figure)
+    ising = rgdl.RBM.from_ising(rgdl.Ising((4, 4), K=0.4))
+    assert plot.training(ising).shape == (2, 3)  # nothing was trained
+    plt.close("all")

@@ -20,6 +20,7 @@
 #include "rg_torus.h"
 
 extern PyMethodDef rgb_base_methods[];
+extern PyMethodDef rgb_blas_methods[];
 extern PyMethodDef rgb_block_methods[];
 extern PyMethodDef rgb_cluster_methods[];
 extern PyMethodDef rgb_exact_methods[];
