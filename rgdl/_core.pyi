@@ -22,7 +22,6 @@ PURPOSE_HISTOGRAM: int
 PURPOSE_PILOT: int
 PURPOSE_COARSEN: int
 PURPOSE_RESAMPLE: int
-PURPOSE_RBM_TRAIN: int
 PURPOSE_RBM_GIBBS: int
 PURPOSE_RBM_CHAINS: int
 PURPOSE_RBM_WEIGHTS: int
@@ -53,7 +52,6 @@ def ising_sample(
     shape: tuple[int, ...],
     K: float,
     h: float,
-    method: int,
     n: int,
     sweeps: int,
     start: int,
@@ -210,18 +208,6 @@ def states_table(
     workers: int,
 ) -> npt.NDArray[np.float64]: ...
 
-# blas
-def gemm(
-    routine: object,
-    a: Real,
-    b: Real,
-    out: Real,
-    transpose_a: bool,
-    transpose_b: bool,
-    alpha: float,
-    beta: float,
-) -> None: ...
-
 # block
 def decimate(spins: npt.NDArray[np.int8], b: int) -> npt.NDArray[np.int8]: ...
 def majority(spins: npt.NDArray[np.int8], b: int, key: Key) -> npt.NDArray[np.int8]: ...
@@ -327,4 +313,16 @@ def fold_simulate(
     magnetization: npt.NDArray[np.int64],
     workers: int,
     progress: Progress,
+) -> None: ...
+
+# blas
+def gemm(
+    routine: object,
+    a: Real,
+    b: Real,
+    out: Real,
+    transpose_a: bool,
+    transpose_b: bool,
+    alpha: float,
+    beta: float,
 ) -> None: ...

@@ -496,6 +496,8 @@ def _error_bars(ax: "Axes", rows: Sequence[tuple[Any, ...]], line: str = "") -> 
         )
     _quiet(ax)
     ax.legend(frameon=False)
+
+
 def _machine(rbm: Any) -> "npt.NDArray[np.object_]":
     """Six pictures of a trained machine."""
     import matplotlib.pyplot as plt
