@@ -52,6 +52,7 @@ def ising_sample(
     shape: tuple[int, ...],
     K: float,
     h: float,
+    method: int,
     n: int,
     sweeps: int,
     start: int,
