@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 import rgdl
 from rgdl.rbm import RBM
 
-GOLDEN_CRC = [3492560998, 3956989216, 2687003469, 57909260, 2144895747, 454686131]
+GOLDEN_CRC = [1209721582, 2589471322, 1305916462, 1864142066, 3391735895, 1480963769]
 
 
 def all_states(n, units):
