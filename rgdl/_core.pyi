@@ -328,3 +328,20 @@ def gemm(
     alpha: float,
     beta: float,
 ) -> None: ...
+def majority(
+    spins: npt.NDArray[np.int8], b: int, ties: int, key: Key
+) -> npt.NDArray[np.int8]: ...
+def majority_rows(bits: Bits, n_columns: int, ties: int, key: Key) -> Bits: ...
+def kadanoff(
+    spins: npt.NDArray[np.int8], b: int, strength: float, key: Key
+) -> npt.NDArray[np.int8]: ...
+
+# operators
+def operator_sums(
+    bits: Bits,
+    n_columns: int,
+    offsets: npt.NDArray[np.int64],
+    starts: npt.NDArray[np.uint64],
+    owners: npt.NDArray[np.uint64],
+    n_operators: int,
+) -> npt.NDArray[np.int32]: ...

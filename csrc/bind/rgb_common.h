@@ -28,6 +28,7 @@ extern PyMethodDef rgb_field_methods[];
 extern PyMethodDef rgb_fold_methods[];
 extern PyMethodDef rgb_ising_methods[];
 extern PyMethodDef rgb_perfect_methods[];
+extern PyMethodDef rgb_operators_methods[];
 extern PyMethodDef rgb_rbm_methods[];
 extern PyMethodDef rgb_temper_methods[];
 extern PyMethodDef rgb_terms_methods[];

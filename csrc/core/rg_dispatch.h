@@ -14,6 +14,7 @@
 #include "rg_lookup.h"
 #include "rg_perfect.h"
 #include "rg_soft.h"
+#include "rg_operators.h"
 #include "rg_unit.h"
 #include "rg_update.h"
 
@@ -32,6 +33,7 @@ typedef struct {
     void (*lookup_f64)(const rg_lookup_t *job, const double *weights, double *out);
     void (*unit_f32)(const rg_unit_t *job, rg_stream_t *stream, const float *input, float *mean);
     void (*unit_f64)(const rg_unit_t *job, rg_stream_t *stream, const double *input, double *mean);
+    void (*operator_sums)(const rg_operators_t *set, int32_t *sums); /* adds; tables filled */
     /* moments may be NULL */
     void (*sw_sweep)(const rg_sw_t *sw, rg_stream_t *stream, rg_moments_t *moments);
     /* returns the cluster's size, whether it flipped or not */

@@ -3,7 +3,7 @@
 Slow on purpose. Tests compare every kernel with its twin here; notebooks may show them.
 """
 
-from rgdl._reference._block import decimate, majority
+from rgdl._reference._block import decimate, kadanoff, majority, operator_sums
 from rgdl._reference._cluster import (
     Pool,
     Strips,
@@ -69,12 +69,14 @@ __all__ = [
     "ising_start",
     "ising_sums",
     "ising_sweep",
+    "kadanoff",
     "log",
     "lookup_product",
     "majority",
     "normals",
     "perfect_block",
     "perfect_sweep",
+    "operator_sums",
     "permutation",
     "rbm_batch",
     "rbm_free_energies",

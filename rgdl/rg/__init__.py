@@ -5,15 +5,51 @@ the majority rule and a layer of a Boltzmann machine are the same kind of object
 """
 
 from rgdl.rg._blocking import Decimation, MajorityRule
+from rgdl.rg._compose import Compose
+from rgdl.rg._cumulant import (
+    checkerboard,
+    checkerboard_flow,
+    niemeijer_van_leeuwen,
+    niemeijer_van_leeuwen_flow,
+)
+from rgdl.rg._fixed_point import FixedPoint
 from rgdl.rg._flow import Flow, decimate_chain
+from rgdl.rg._kadanoff import Kadanoff
 from rgdl.rg._layer import RBMTransform
+from rgdl.rg._mcrg import MCRGResult, mcrg
+from rgdl.rg._migdal_kadanoff import migdal_kadanoff, migdal_kadanoff_flow
+from rgdl.rg._operators import STANDARD_OPERATORS, OperatorSet, operator_sums
 from rgdl.rg._transform import Transform
+from rgdl.rg._variational import (
+    FreeEnergyBound,
+    kadanoff_bound,
+    kadanoff_flow,
+    kadanoff_variational,
+)
 
 __all__ = [
+    "STANDARD_OPERATORS",
+    "Compose",
     "Decimation",
+    "FixedPoint",
     "Flow",
+    "FreeEnergyBound",
+    "Kadanoff",
+    "MCRGResult",
     "MajorityRule",
+    "OperatorSet",
     "RBMTransform",
     "Transform",
+    "checkerboard",
+    "checkerboard_flow",
     "decimate_chain",
+    "kadanoff_bound",
+    "kadanoff_flow",
+    "kadanoff_variational",
+    "mcrg",
+    "migdal_kadanoff",
+    "migdal_kadanoff_flow",
+    "niemeijer_van_leeuwen",
+    "niemeijer_van_leeuwen_flow",
+    "operator_sums",
 ]

@@ -7,15 +7,17 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl import _core, _validate
-from rgdl._rng import RngLike, draw_key
+from rgdl._rng import Key, RngLike, draw_key
 from rgdl._states import (
     Floats,
     as_spins,
 )
 from rgdl.rg._transform import Transform
 
+_TIES = ("random", "corner")
 
-class _Blocking(Transform):
+
+class Blocking(Transform):
     """Blocks of b sites along every axis."""
 
     b: int
@@ -62,8 +64,15 @@ class _Blocking(Transform):
         self.coarse_shape(spins.shape[1:])
         return spins
 
+    def _block_sums(self, spins: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
+        coarse = self.coarse_shape(spins.shape[1:])
+        split = [length for extent in coarse for length in (extent, self.b)]
+        blocks = spins.reshape(len(spins), *split)
+        within = tuple(range(2, blocks.ndim, 2))
+        return np.asarray(blocks.sum(axis=within, dtype=np.int64))
 
-class Decimation(_Blocking):
+
+class Decimation(Blocking):
     r"""Keep the sites whose coordinates are all divisible by b.
 
     Parameters
@@ -131,7 +140,7 @@ class Decimation(_Blocking):
         return up, np.where(up == 0, -np.inf, 0.0)
 
 
-class MajorityRule(_Blocking):
+class MajorityRule(Blocking):
     r"""Sign of the sum over each block of b sites per axis.
 
     Parameters
@@ -164,7 +173,7 @@ class MajorityRule(_Blocking):
 
     def __init__(self, b: SupportsIndex = 2, ties: str = "random") -> None:
         self.b = _validate.count(b, "b", least=2)
-        self.ties = _validate.one_of(ties, "ties", ("random", "corner"))
+        self.ties = _validate.one_of(ties, "ties", _TIES)
 
     def __repr__(self) -> str:
         return f"MajorityRule(b={self.b}, ties={self.ties!r})"
@@ -199,11 +208,14 @@ class MajorityRule(_Blocking):
         True
         """
         spins = self._fine(s, "s")
-        if self.ties == "random":
-            return _core.majority(spins, self.b, draw_key(rng))
-        sums = self._block_sums(spins)
-        signs = np.sign(sums).astype(np.int8)
-        return np.where(sums == 0, _core.decimate(spins, self.b), signs)
+        key = draw_key(rng if self.ties == "random" else 0)
+        return _core.majority(spins, self.b, _TIES.index(self.ties), key)
+
+    def _coarsen_rows(
+        self, bits: npt.NDArray[np.uint64], width: int, key: Key
+    ) -> npt.NDArray[np.uint64]:
+        """Coarsen rows of bits (n, rows, words) with b = 2; `coarsen`'s coins."""
+        return _core.majority_rows(bits, width, _TIES.index(self.ties), key)
 
     def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Logarithms of p(h_j up|v) and p(h_j down|v), see `Transform`."""
@@ -215,10 +227,3 @@ class MajorityRule(_Blocking):
         tie = -math.log(2.0)
         up = np.where(sums > 0, 0.0, np.where(sums < 0, -np.inf, tie))
         return up, np.where(sums < 0, 0.0, np.where(sums > 0, -np.inf, tie))
-
-    def _block_sums(self, spins: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
-        coarse = self.coarse_shape(spins.shape[1:])
-        split = [length for extent in coarse for length in (extent, self.b)]
-        blocks = spins.reshape(len(spins), *split)
-        within = tuple(range(2, blocks.ndim, 2))
-        return np.asarray(blocks.sum(axis=within, dtype=np.int64))

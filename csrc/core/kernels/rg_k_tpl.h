@@ -113,6 +113,7 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 }
 
 #include "rg_k_ising_tpl.h"
+#include "rg_k_operators_tpl.h"
 
 #include "rg_k_cluster_tpl.h"
 
@@ -160,6 +161,7 @@ const rg_kernels_t RG_K_TABLE = {
     .lookup_f64 = lookup_f64,
     .unit_f32 = unit_f32,
     .unit_f64 = unit_f64,
+    .operator_sums = operator_sums,
     .sw_sweep = sw_sweep,
     .wolff_cluster = wolff_cluster,
     .strips_measure = strips_measure,
