@@ -15,6 +15,7 @@
 #include "rg_perfect.h"
 #include "rg_soft.h"
 #include "rg_operators.h"
+#include "rg_terms.h"
 #include "rg_unit.h"
 #include "rg_update.h"
 
@@ -51,6 +52,14 @@ typedef struct {
     void (*soft_products)(const rg_soft_t *job);
     /* 64 x 64 bits, in place: bit j of word i and bit i of word j change places */
     void (*transpose64)(uint64_t tile[64]);
+    /* one row of rg_bits_pack; false when a value is neither */
+    bool (*pack_units)(const int8_t *values, size_t n, int8_t low, int8_t high, uint64_t *bits);
+    /* 64 n_words planes of 256 rows, bits and planes of each group of 64 exchanged */
+    void (*planes_turn)(rg_term_plane_t *planes, size_t n_words);
+    /* add to counts the products of terms first .. stop - 1, or the spins, that are -1 */
+    void (*terms_count)(const rg_terms_t *terms, size_t first, size_t stop,
+                        const rg_term_plane_t *planes, rg_term_plane_t *counts);
+    void (*spins_count)(const rg_term_plane_t *planes, size_t n_sites, rg_term_plane_t *counts);
 } rg_kernels_t;
 
 /* Choose the table. name: NULL or "" for the best, else "portable", "avx2" or "avx512".

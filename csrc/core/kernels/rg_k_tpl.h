@@ -114,6 +114,8 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 
 #include "rg_k_ising_tpl.h"
 #include "rg_k_operators_tpl.h"
+#include "rg_k_pack_tpl.h"
+#include "rg_k_terms_tpl.h"
 
 #include "rg_k_cluster_tpl.h"
 
@@ -173,4 +175,8 @@ const rg_kernels_t RG_K_TABLE = {
     .update_f64 = update_f64,
     .soft_products = soft_products,
     .transpose64 = transpose64,
+    .pack_units = pack_units,
+    .planes_turn = planes_turn,
+    .terms_count = terms_count,
+    .spins_count = spins_count,
 };
