@@ -272,8 +272,9 @@ class Ising:
         >>> rgdl.Ising(4, K=0.5).hamiltonian([[1, 1, 1, 1], [1, -1, 1, -1]])
         array([-2.,  2.])
         """
-        bonds, spins, fields = self._sums(s)
-        if isinstance(self._h, float):
+        uniform = isinstance(self._h, float)
+        bonds, spins, fields = self._sums(s, fields=not uniform)
+        if uniform:
             fields = self._h * spins
         return np.asarray(-self._scale * bonds - fields)
 
