@@ -355,9 +355,7 @@ class Ising:
         bonds, up, field = (column.reshape(lead) for column in sums.T)
         return bonds, up, field
 
-    def _core_sums(
-        self, spins: npt.NDArray[np.int8], fields: bool
-    ) -> npt.NDArray[Any]:
+    def _core_sums(self, spins: npt.NDArray[np.int8], fields: bool) -> npt.NDArray[Any]:
         if self._is_nearest_neighbour:
             sums = _core.ising_sums(spins, self._shape)
             return np.concatenate([sums, np.zeros_like(sums[:, :1])], axis=1)
