@@ -24,9 +24,12 @@ from rgdl.errors import (
 
 if TYPE_CHECKING:
     import rgdl.exact as exact
+    import rgdl.fss as fss
     import rgdl.mapping as mapping
+    import rgdl.observables as observables
     import rgdl.plot as plot
     import rgdl.rg as rg
+    import rgdl.stats as stats
     from rgdl.bits import pack, unpack
     from rgdl.config import show_config
     from rgdl.couplings import Couplings, LatticeCouplings
@@ -36,6 +39,9 @@ if TYPE_CHECKING:
     from rgdl.rbm import RBM
     from rgdl.report import Report
     from rgdl.sampling import sample
+    from rgdl.simulation import simulate
+    from rgdl.tempering import temper
+    from rgdl.trace import Trace
 
 __version__ = "0.1.0"
 
@@ -51,14 +57,20 @@ __all__ = [
     "LatticeCouplings",
     "Report",
     "RgdlError",
+    "Trace",
     "exact",
+    "fss",
     "mapping",
+    "observables",
     "pack",
     "plot",
     "reproduce",
     "rg",
     "sample",
     "show_config",
+    "simulate",
+    "stats",
+    "temper",
     "unpack",
 ]
 
@@ -71,13 +83,16 @@ _HOME = {
     "Ising": "ising",
     "LatticeCouplings": "couplings",
     "Report": "report",
+    "Trace": "trace",
     "pack": "bits",
     "reproduce": "experiments",
     "sample": "sampling",
     "show_config": "config",
+    "simulate": "simulation",
+    "temper": "tempering",
     "unpack": "bits",
 }
-_MODULES = ("exact", "mapping", "plot", "rg")
+_MODULES = ("exact", "fss", "mapping", "observables", "plot", "rg", "stats")
 
 
 def __getattr__(name: str) -> Any:

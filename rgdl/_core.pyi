@@ -22,6 +22,7 @@ PURPOSE_HISTOGRAM: int
 PURPOSE_PILOT: int
 PURPOSE_COARSEN: int
 PURPOSE_RESAMPLE: int
+PURPOSE_RBM_TRAIN: int
 PURPOSE_RBM_GIBBS: int
 PURPOSE_RBM_CHAINS: int
 PURPOSE_RBM_WEIGHTS: int
@@ -52,6 +53,7 @@ def ising_sample(
     shape: tuple[int, ...],
     K: float,
     h: float,
+    method: int,
     n: int,
     sweeps: int,
     start: int,
@@ -60,31 +62,16 @@ def ising_sample(
     workers: int,
     progress: Progress,
 ) -> npt.NDArray[np.int8]: ...
-
-# cluster
-def stream_states(
-    key: Key, purpose: int, first: int, n: int
-) -> npt.NDArray[np.uint64]: ...
-def cluster_simulate(
+def ising_perfect(
     shape: tuple[int, ...],
     K: float,
     h: float,
-    method: int,
-    words: Bits,
-    streams: npt.NDArray[np.uint64],
-    clusters_per_sweep: int,
-    draws: int,
-    thin: int,
-    improved: bool,
+    n: int,
+    max_sweeps: int,
+    key: Key,
     workers: int,
     progress: Progress,
-) -> tuple[
-    npt.NDArray[np.int64],
-    npt.NDArray[np.int64],
-    npt.NDArray[np.float64],
-    npt.NDArray[np.float64],
-    npt.NDArray[np.uint64],
-]: ...
+) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.uint64]]: ...
 
 # rbm
 def rbm_gibbs(
@@ -132,6 +119,18 @@ def rbm_train(
     cursor: npt.NDArray[np.uint64],
     workers: int,
     progress: Progress,
+    *,
+    hidden: Bits | None = None,
+    l2: float = 0.0,
+    sample_weight: npt.NDArray[np.float64] | None = None,
+    visible_offset: Real | None = None,
+    hidden_offset: Real | None = None,
+    offset_rate: float = 0.0,
+    hidden_average: Real | None = None,
+    sparsity_target: float = 0.0,
+    sparsity_cost: float = 0.0,
+    sparsity_decay: float = 0.0,
+    hidden_sum: npt.NDArray[np.float64] | None = None,
 ) -> None: ...
 
 # exact
@@ -148,6 +147,14 @@ def rbm_free_energies(
     stop: int,
     workers: int,
 ) -> npt.NDArray[np.float64]: ...
+def rbm_log_z(
+    weights: npt.NDArray[np.float64],
+    visible_bias: npt.NDArray[np.float64],
+    hidden_bias: npt.NDArray[np.float64],
+    spin_units: bool,
+    workers: int,
+    progress: Progress,
+) -> float: ...
 
 # transfer matrices
 def column_weights(
@@ -212,6 +219,121 @@ def majority_rows(bits: Bits, n_columns: int, ties: int, key: Key) -> Bits: ...
 def kadanoff(
     spins: npt.NDArray[np.int8], b: int, strength: float, key: Key
 ) -> npt.NDArray[np.int8]: ...
+
+# packed chains of any model
+def stream_states(
+    key: Key, purpose: int, first: int, n: int
+) -> npt.NDArray[np.uint64]: ...
+def replicas_to_spins(words: Bits, n: int) -> npt.NDArray[np.int8]: ...
+def terms_simulate(
+    sites: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.float64],
+    fields: npt.NDArray[np.float64],
+    K: float,
+    method: int,
+    words: Bits,
+    streams: Bits,
+    first_sweep: int,
+    draws: int,
+    thin: int,
+    workers: int,
+    progress: Progress,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]: ...
+def temper(
+    sites: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.float64],
+    fields: npt.NDArray[np.float64],
+    K: npt.NDArray[np.float64],
+    shape: tuple[int, ...] | None,
+    h: float,
+    words: Bits,
+    streams: Bits,
+    first_step: int,
+    draws: int,
+    thin: int,
+    workers: int,
+    progress: Progress,
+) -> tuple[
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.uint64],
+    npt.NDArray[np.uint64],
+]: ...
+
+# cluster
+def cluster_simulate(
+    shape: tuple[int, ...],
+    K: float,
+    h: float,
+    method: int,
+    words: Bits,
+    streams: npt.NDArray[np.uint64],
+    clusters_per_sweep: int,
+    draws: int,
+    thin: int,
+    improved: bool,
+    workers: int,
+    progress: Progress,
+) -> tuple[
+    npt.NDArray[np.int64],
+    npt.NDArray[np.int64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.float64],
+    npt.NDArray[np.uint64],
+]: ...
+
+# start 0 random, 1 ordered, 2 staggered
+def ising_start(
+    shape: tuple[int, ...], start: int, p_up: float, key: Key, first: int, n_blocks: int
+) -> Bits: ...
+def ising_load(spins: npt.NDArray[np.int8]) -> Bits: ...
+def ising_unload(words: Bits, n: int) -> npt.NDArray[np.int8]: ...
+def ising_simulate(
+    shape: tuple[int, ...],
+    K: float,
+    h: float,
+    method: int,
+    words: Bits,
+    streams: Bits,
+    cursor: Bits,
+    thin: int,
+    bonds: npt.NDArray[np.int32],
+    magnetization: npt.NDArray[np.int32],
+    workers: int,
+    progress: Progress,
+) -> None: ...
+
+# one large lattice; method as above
+def fold_load(shape: tuple[int, ...], spins: npt.NDArray[np.int8]) -> Bits: ...
+def fold_unload(shape: tuple[int, ...], words: Bits) -> npt.NDArray[np.int8]: ...
+def fold_simulate(
+    shape: tuple[int, ...],
+    K: float,
+    h: float,
+    method: int,
+    words: Bits,
+    streams: Bits,
+    cursor: Bits,
+    thin: int,
+    bonds: npt.NDArray[np.int64],
+    magnetization: npt.NDArray[np.int64],
+    workers: int,
+    progress: Progress,
+) -> None: ...
+
+# blas
+def gemm(
+    routine: object,
+    a: Real,
+    b: Real,
+    out: Real,
+    transpose_a: bool,
+    transpose_b: bool,
+    alpha: float,
+    beta: float,
+) -> None: ...
 
 # operators
 def operator_sums(

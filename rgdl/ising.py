@@ -273,8 +273,9 @@ class Ising:
         >>> rgdl.Ising(4, K=0.5).hamiltonian([[1, 1, 1, 1], [1, -1, 1, -1]])
         array([-2.,  2.])
         """
-        bonds, spins, fields = self._sums(s)
-        if isinstance(self._h, float):
+        uniform = isinstance(self._h, float)
+        bonds, spins, fields = self._sums(s, fields=not uniform)
+        if uniform:
             fields = self._h * spins
         return np.asarray(-self._scale * bonds - fields)
 
@@ -304,7 +305,7 @@ class Ising:
         >>> rgdl.Ising(4, K=0.5).energy([[1, 1, 1, 1], [1, -1, 1, -1]])
         array([-1.,  1.])
         """
-        bonds, _, _ = self._sums(s)
+        bonds, _, _ = self._sums(s, fields=False)
         return np.asarray(-bonds / self.n_sites)
 
     def magnetization(self, s: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -331,13 +332,13 @@ class Ising:
         >>> rgdl.Ising(4, K=0.5).magnetization([[1, 1, 1, 1], [1, 1, 1, -1]])
         array([1. , 0.5])
         """
-        _, spins, _ = self._sums(s)
+        _, spins, _ = self._sums(s, fields=False)
         return np.asarray(spins / self.n_sites)
 
     def _sums(
-        self, s: npt.ArrayLike
+        self, s: npt.ArrayLike, *, fields: bool = True
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-        """sum_t J_t prod s (the constant included), sum s and sum h s (torus: 0)."""
+        """sum_t J_t prod s (the constant included), sum s and sum h s (0 if not asked for)."""
         spins = np.asarray(s)
         lead = spins.shape[: max(spins.ndim - self.ndim, 0)]
         if spins.shape[len(lead) :] != self._shape:
@@ -348,21 +349,20 @@ class Ising:
         if spins.dtype != np.int8:
             spins = as_spins(spins, "s")
         try:
-            sums = self._core_sums(np.ascontiguousarray(spins))
+            sums = self._core_sums(np.ascontiguousarray(spins), fields)
         except ValueError:
             as_spins(spins, "s")  # says which value and what to do about it
             raise
-        bonds, up, fields = (column.reshape(lead) for column in sums.T)
-        return bonds, up, fields
+        bonds, up, field = (column.reshape(lead) for column in sums.T)
+        return bonds, up, field
 
-    def _core_sums(self, spins: npt.NDArray[np.int8]) -> npt.NDArray[Any]:
+    def _core_sums(self, spins: npt.NDArray[np.int8], fields: bool) -> npt.NDArray[Any]:
         if self._is_nearest_neighbour:
             sums = _core.ising_sums(spins, self._shape)
             return np.concatenate([sums, np.zeros_like(sums[:, :1])], axis=1)
         terms = self._terms()
-        result = _core.terms_sums(
-            spins, terms.sites, terms.starts, terms.relative, terms.h
-        )
+        h = terms.h if fields else np.zeros_like(terms.h)
+        result = _core.terms_sums(spins, terms.sites, terms.starts, terms.relative, h)
         result[:, 0] += terms.constant
         return result
 

@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from rgdl._plot_rg import comparison, couplings
+from rgdl._plot_style import DOWN as _DOWN
+from rgdl._plot_style import FRAME as _FRAME
+from rgdl._plot_style import LINES as _LINES
+from rgdl._plot_style import MARKERS as _MARKERS
+from rgdl._plot_style import UP as _UP
+from rgdl._plot_style import axes as _axes
+from rgdl._plot_style import quiet as _quiet
 from rgdl._validate import one_of
 
 if TYPE_CHECKING:
@@ -18,34 +26,22 @@ if TYPE_CHECKING:
     from matplotlib.colors import ListedColormap
 
 __all__ = [
+    "binder_crossing",
     "blocking_strip",
+    "collapse",
     "comparison",
     "couplings",
     "flow",
     "receptive_fields",
     "spins",
+    "trace",
     "training",
     "weights",
 ]
 
-# -1 paper, +1 ink; line colours from Okabe and Ito, darkest first.
-_DOWN, _UP = "#f1ece0", "#25405f"
-_LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-_MARKERS = ("o", "s", "^", "D", "v", "P")
 _DIVERGING = "RdBu_r"
-_FRAME = "#8a8577"
-_SCALARS = {
-    "nn": "nearest-neighbour coupling of H_push",
-    "reach": "reach of pair couplings in coarse lattice constants",
-    "many_body": "share of many-body couplings",
-    "y_t": "y_t",
-    "y_h": "y_h",
-    "magnetization": "<|m|> of the coarse spins",
-    "energy": "energy per coarse site",
-    "k_eff": "K_eff",
-    "information": "I(h : E) in nats",
-    "kl_push": "KL(P_push || p_h) in nats",
-}
+_MOST_FILTERS = 49
+_MOST_LINES = 40
 
 
 def spins(s: npt.ArrayLike, *, ax: "Axes | None" = None) -> "Axes":
@@ -286,141 +282,15 @@ def blocking_strip(
     return ax
 
 
-def comparison(
-    result: Any, *, quantity: str = "correlator", ax: "Axes | None" = None
-) -> "Axes":
-    """Draw what `rgdl.rg.compare` measured, one line or one row per transform.
+def training(
+    history: Any, *, ax: "Axes | None" = None
+) -> "Axes | npt.NDArray[np.object_]":
+    """Draw how a machine was trained: its record, and for a machine much else.
 
-    Parameters
-    ----------
-    result : rgdl.rg.Comparison
-    quantity : str, default "correlator"
-        "correlator" draws <h v> over the distance; "couplings" those of H_push side by
-        side; else a column of the table: "nn", "reach", "many_body", "y_t", "y_h",
-        "magnetization", "energy", "k_eff", "information" or "kl_push".
-    ax : matplotlib.axes.Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> from matplotlib.figure import Figure
-    >>> import rgdl
-    >>> rules = [rgdl.rg.Decimation(), rgdl.rg.MajorityRule()]
-    >>> table = rgdl.rg.compare(rgdl.Ising(8, K=0.5), rules)
-    >>> rgdl.plot.comparison(table, ax=Figure().add_subplot()).get_xlabel()
-    'distance in fine lattice constants'
-    """
-    one_of(quantity, "quantity", ("correlator", "couplings", *_SCALARS))
-    rows = result.rows
-    if quantity == "couplings":
-        known = [row for row in rows if row.couplings is not None]
-        if not known:
-            raise ValueError("result has no couplings to draw")
-        sets = [row.couplings for row in known]
-        return couplings(*sets, names=[row.name for row in known], ax=ax)
-    ax = _axes(ax)
-    for i, row in enumerate(rows):
-        style: dict[str, Any] = {
-            "color": _LINES[i % len(_LINES)],
-            "marker": _MARKERS[i % len(_MARKERS)],
-            "capsize": 2,
-        }
-        if quantity == "correlator":
-            distance = np.arange(len(row.correlator))
-            error = row.correlator_error
-            ax.errorbar(distance, row.correlator, error, label=row.name, **style)
-        else:
-            value, error = getattr(row, quantity)
-            ax.errorbar([value], [i], xerr=[error], linestyle="none", **style)
-    if quantity == "correlator":
-        ax.set_xlabel("distance in fine lattice constants")
-        ax.set_ylabel("<h v>")
-        ax.set_ylim(bottom=min(0.0, ax.get_ylim()[0]))
-        ax.legend(frameon=False)
-    else:
-        ax.set_yticks(range(len(rows)), [row.name for row in rows])
-        ax.set_ylim(len(rows) - 0.5, -0.5)
-        ax.set_xlabel(_SCALARS[quantity])
-    _quiet(ax)
-    return ax
-
-
-def couplings(
-    *sets: Any,
-    names: Sequence[str] | None = None,
-    n_largest: int = 12,
-    ax: "Axes | None" = None,
-) -> "Axes":
-    """Draw couplings side by side, one row per orbit, with their errors.
-
-    Parameters
-    ----------
-    *sets : rgdl.Couplings or rgdl.LatticeCouplings
-        One or more, matched by label.
-    names : sequence of str, optional
-        One per set, for the legend.
-    n_largest : int, default 12
-        Orbits shown: the largest of any set.
-    ax : matplotlib.axes.Axes, optional
-        Where to draw.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-
-    Examples
-    --------
-    >>> from matplotlib.figure import Figure
-    >>> import rgdl
-    >>> s = rgdl.sample(rgdl.Ising((8, 8), K=0.3), 500, rng=0)
-    >>> found = rgdl.Couplings.from_samples(s)
-    >>> ax = rgdl.plot.couplings(found, ax=Figure().add_subplot())
-    >>> ax.get_yticklabels()[0].get_text()
-    'field'
-    """
-    if not sets or not all(hasattr(each, "values") for each in sets):
-        raise ValueError(f"couplings must be one or more rgdl.Couplings, got {sets!r}")
-    if names is not None and len(names) != len(sets):
-        raise ValueError(f"names must hold {len(sets)} names, got {len(names)}")
-    largest: dict[str, float] = {}
-    for each in sets:
-        for label, value in zip(each.labels, each.values.tolist(), strict=True):
-            largest[label] = max(largest.get(label, 0.0), abs(value))
-    shown = sorted(largest, key=lambda label: -largest[label])[:n_largest]
-    rows = [label for label in largest if label in shown]
-    ax = _axes(ax)
-    ax.axvline(0.0, color=_FRAME, linewidth=0.8)
-    for i, each in enumerate(sets):
-        index = {label: k for k, label in enumerate(each.labels)}
-        kept = [(row, index[label]) for row, label in enumerate(rows) if label in index]
-        at = np.array([row for row, _ in kept]) + 0.6 * ((i + 0.5) / len(sets) - 0.5)
-        picked = [k for _, k in kept]
-        ax.errorbar(
-            each.values[picked],
-            at,
-            xerr=None if each.errors is None else each.errors[picked],
-            color=_LINES[i % len(_LINES)],
-            marker=_MARKERS[i % len(_MARKERS)],
-            linestyle="none",
-            capsize=2,
-            label=None if names is None else names[i],
-        )
-    ax.set_yticks(range(len(rows)), rows)
-    ax.set_ylim(len(rows) - 0.5, -0.5)
-    ax.set_xlabel("coupling in -H")
-    ax.grid(axis="y", color=_DOWN)
-    _quiet(ax)
-    if names is not None:
-        ax.legend(frameon=False)
-    return ax
-
-
-def training(history: Any, *, ax: "Axes | None" = None) -> "Axes":
-    """Draw free energies of data and model, and the reconstruction error, per epoch.
+    A machine without `ax` gets six pictures: filters, mean activities of the hidden
+    units, the histogram of weights, singular values of W along training, the gap of
+    free energies, and the record that everything else gets: free energies of data and
+    model (the chains), and the reconstruction error, per epoch.
 
     The two free energies part where the machine overfits or its chains lag behind. The
     reconstruction error (right-hand axis, dashed) is no likelihood: it may fall while
@@ -437,17 +307,26 @@ def training(history: Any, *, ax: "Axes | None" = None) -> "Axes":
 
     Returns
     -------
-    matplotlib.axes.Axes
+    matplotlib.axes.Axes, or ndarray of them, shape (2, 3)
 
     Examples
     --------
+    >>> import rgdl
     >>> from matplotlib.figure import Figure
     >>> from rgdl import plot
+    >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+    >>> plot.training(rgdl.RBM(9, n_epochs=3, rng=0).fit(s)).shape
+    (2, 3)
     >>> history = {"epoch": [1, 2], "reconstruction_error": [0.25, 0.2]}
     >>> plot.training(history, ax=Figure().add_subplot()).get_xlabel()
     'epoch'
     """
-    record: Mapping[str, Any] = getattr(history, "history_", history)
+    if ax is None and hasattr(history, "spectrum_"):
+        return _machine(history)
+    return _record(getattr(history, "history_", history), ax)
+
+
+def _record(record: Mapping[str, Any], ax: "Axes | None") -> "Axes":
     energies = [
         key for key in ("free_energy_data", "free_energy_model") if key in record
     ]
@@ -492,12 +371,183 @@ def training(history: Any, *, ax: "Axes | None" = None) -> "Axes":
     return ax
 
 
-def _axes(ax: "Axes | None") -> "Axes":
-    if ax is not None:
-        return ax
+def trace(
+    trace: Mapping[str, Any], name: str = "energy", *, ax: "Axes | None" = None
+) -> "Axes":
+    """Draw one observable of every chain against the draws.
+
+    Parameters
+    ----------
+    trace : rgdl.Trace or mapping
+        Series of shape (chain, draw).
+    name : str, default "energy"
+        Which of them.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from rgdl import plot
+    >>> series = {"energy": np.random.default_rng(0).normal(size=(4, 100))}
+    >>> len(plot.trace(series, ax=Figure().add_subplot()).lines)
+    4
+    """
+    one_of(name, "name", tuple(trace))
+    chains = np.asarray(trace[name], dtype=float)
+    if chains.ndim != 2:
+        raise ValueError(f"trace must have (chain, draw) series, got {chains.shape}")
+    ax = _axes(ax)
+    for i, chain in enumerate(chains):
+        ax.plot(chain, color=_LINES[i % len(_LINES)], linewidth=0.8, alpha=0.8)
+    _quiet(ax)
+    ax.set_xlabel("draw")
+    ax.set_ylabel(name)
+    return ax
+
+
+def collapse(collapse: Any, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw the curves of all sizes in scaled variables.
+
+    Parameters
+    ----------
+    collapse : rgdl.fss.Collapse
+        The fit.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from matplotlib.figure import Figure
+    >>> from rgdl import fss, plot
+    >>> K, error = np.linspace(0.3, 0.5, 11), np.full(11, 0.01)
+    >>> data = [fss.Curve(L, K, np.tanh((K - 0.4) * L), error) for L in (8, 16)]
+    >>> fit = fss.collapse(data, K_c=0.4, fit=["K_c"], rng=0)
+    >>> len(plot.collapse(fit, ax=Figure().add_subplot()).containers)
+    2
+    """
+    ax = _axes(ax)
+    _error_bars(ax, collapse.scaled())
+    ax.set_xlabel(r"$(K - K_c)\, L^{1/\nu}$")
+    ax.set_ylabel(r"$y\, L^{-\kappa}$")
+    ax.set_title(f"K_c = {collapse.K_c}, ν = {collapse.nu}, κ = {collapse.kappa}")
+    return ax
+
+
+def binder_crossing(crossing: Any, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw Binder's cumulants of all sizes and where they cross.
+
+    Parameters
+    ----------
+    crossing : rgdl.fss.Crossing
+        Result of `rgdl.fss.binder_crossing`.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Examples
+    --------
+    >>> import rgdl
+    >>> from matplotlib.figure import Figure
+    >>> traces = []
+    >>> for L in (4, 8):
+    ...     model = rgdl.Ising((L, L), K=0.44)
+    ...     traces.append(rgdl.Trace.of(model, rgdl.sample(model, 4096, rng=L)))
+    >>> crossing = rgdl.fss.binder_crossing(traces)
+    >>> ax = rgdl.plot.binder_crossing(crossing, ax=Figure().add_subplot())
+    >>> ax.get_ylabel()
+    'U4'
+    """
+    ax = _axes(ax)
+    curves = crossing.curves
+    _error_bars(ax, [(c.L, c.K, c.values, c.errors) for c in curves], line="-")
+    K = crossing.K
+    if np.isfinite(K.value):
+        ax.axvline(K.value, color=_FRAME, linewidth=0.8, zorder=0)
+    if np.isfinite(K.error):
+        span = (K.value - K.error, K.value + K.error)
+        ax.axvspan(*span, color=_FRAME, alpha=0.25, zorder=0)
+    ax.set_xlabel("K")
+    ax.set_ylabel("U4")
+    ax.set_title(f"K_c = {K}")
+    return ax
+
+
+def _error_bars(ax: "Axes", rows: Sequence[tuple[Any, ...]], line: str = "") -> None:
+    """One set of points for each size."""
+    for i, (size, x, y, error) in enumerate(rows):
+        ax.errorbar(
+            x,
+            y,
+            yerr=error,
+            color=_LINES[i % len(_LINES)],
+            marker=_MARKERS[i % len(_MARKERS)],
+            markersize=4.0,
+            linestyle=line,
+            label=f"L = {size}",
+        )
+    _quiet(ax)
+    ax.legend(frameon=False)
+
+
+def _machine(rbm: Any) -> "npt.NDArray[np.object_]":
+    """Six pictures of a trained machine."""
     import matplotlib.pyplot as plt
 
-    return plt.subplots(layout="constrained")[1]
+    _, axes = plt.subplots(2, 3, figsize=(11.0, 6.5), layout="constrained")
+    filters, activity, histogram, spectrum, gap, record = axes.ravel()
+    shape = rbm.lattice_shape_
+    if len(shape) > 2:
+        shape = (shape[0], len(rbm.b_) // shape[0])
+    maps = rbm.W_.T[:_MOST_FILTERS].reshape(-1, *((1,) * (2 - len(shape))), *shape)
+    receptive_fields(maps, ax=filters)
+    means = np.sort(rbm.hidden_means_)
+    activity.plot(np.arange(1, len(means) + 1), means, ".", color=_LINES[0])
+    activity.set_ylim((-1.05, 1.05) if rbm.units == "spin" else (-0.05, 1.05))
+    activity.set_xlabel("hidden units, sorted")
+    activity.set_ylabel("mean over the data")
+    histogram.hist(rbm.W_.ravel(), bins=60, color=_LINES[0])
+    histogram.set_yscale("log")
+    histogram.set_xlabel("weight")
+    histogram.set_ylabel("number")
+    epochs = sorted(rbm.spectrum_)
+    values = np.array([rbm.spectrum_[epoch] for epoch in epochs])
+    for column in values.T[:_MOST_LINES] if len(epochs) else ():
+        spectrum.plot(epochs, column, color=_UP, linewidth=0.8)
+    spectrum.set_xlabel("epoch")
+    spectrum.set_ylabel("singular values of W")
+    history = rbm.history_
+    gaps = {"chains": ("free_energy_model", "free_energy_data")}
+    if "free_energy_validation" in history:
+        gaps["held-out data"] = ("free_energy_validation", "free_energy_data")
+    for colour, (name, (one, other)) in zip(_LINES, gaps.items(), strict=False):
+        gap.plot(
+            history["epoch"],
+            np.subtract(history[one], history[other]),
+            color=colour,
+            label=name,
+        )
+    gap.axhline(0.0, color=_FRAME, linewidth=0.8)
+    gap.set_xlabel("epoch")
+    gap.set_ylabel("free energy above that of the data")
+    gap.legend(frameon=False)
+    for ax in (activity, histogram, spectrum, gap):
+        _quiet(ax)
+    _record(history, record)
+    return np.asarray(axes)
 
 
 def _ink() -> "ListedColormap":
@@ -538,8 +588,3 @@ def _bare(ax: "Axes") -> None:
     ax.set_yticks([])
     for spine in ax.spines.values():
         spine.set_color(_FRAME)
-
-
-def _quiet(ax: "Axes") -> None:
-    ax.spines["top"].set_visible(False)
-    ax.spines["right"].set_visible(False)

@@ -7,7 +7,7 @@ import pytest
 
 import rgdl
 from rgdl import bench
-from rgdl.bench import _exact, _rbm, _rg, _samplers, _timing
+from rgdl.bench import _exact, _packed, _rbm, _rg, _samplers, _timing
 
 
 @pytest.fixture
@@ -84,7 +84,11 @@ def test_groups():
     "timer",
     [
         lambda: _samplers._heat_bath(rows=64, short=1, long=5),
-        lambda: _rbm._epoch(rows=100),
+        lambda: _packed._any_terms(
+            rgdl.Ising((8, 8), K=1, couplings=_packed._glass(8)), sweeps=2
+        ),
+        lambda: _packed._perfect(rows=1),
+        lambda: _rbm._epoch(_rbm.Shape(100, 64, 16, 10), "cd"),
         lambda: _exact._kaufman(calls=1),
         lambda: _exact._energies(rows=10),
         lambda: _rg._majority(rows=10),

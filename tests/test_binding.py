@@ -33,9 +33,47 @@ def train_arguments(**change):
     return {**arguments, **change}
 
 
+def simulate_arguments(**change):
+    arguments = {
+        "shape": (2, 2), "K": 0.3, "h": 0.0, "method": 2,
+        "words": np.zeros((1, 4, 8), np.uint64),
+        "streams": np.ones((1, 4, 8), np.uint64),
+        "cursor": np.zeros((1, 2), np.uint64), "thin": 1,
+        "bonds": np.zeros((2, 512), np.int32),
+        "magnetization": np.zeros((2, 512), np.int32), "workers": 1, "progress": None,
+    }  # fmt: skip
+    return {**arguments, **change}
+
+
+def test_interrupted_simulation_goes_on_with_the_same_bits():
+    def stop_at(fraction):
+        def progress(done):
+            if fraction < done < 1.0:
+                raise KeyboardInterrupt
+
+        return progress
+
+    names = ("words", "streams", "cursor", "bonds", "magnetization")
+    rows = {"bonds": np.zeros((200, 512), np.int32)}
+    rows["magnetization"] = rows["bonds"].copy()
+    start = simulate_arguments(thin=4000, **rows)
+    golden = {**start, **{name: start[name].copy() for name in names}}
+    _core.ising_simulate(**golden)
+    for fraction in (0.0, 0.2, 0.5):
+        with pytest.raises(KeyboardInterrupt):
+            _core.ising_simulate(**{**start, "progress": stop_at(fraction)})
+        done = int(start["cursor"][0, 1])
+        assert start["cursor"][0, 0] == 4000 * done
+        assert np.array_equal(start["bonds"][:done], golden["bonds"][:done])
+    assert 0 < done < 200
+    _core.ising_simulate(**start)
+    assert all(np.array_equal(start[name], golden[name]) for name in names)
+
+
 def sample_arguments(**change):
     arguments = {
-        "shape": (4, 4), "K": 0.3, "h": 0.0, "n": 2, "sweeps": 1, "start": 0,
+        "shape": (4, 4), "K": 0.3, "h": 0.0, "method": 0, "n": 2, "sweeps": 1,
+        "start": 0,
         "p_up": 0.5, "key": KEY, "workers": 1, "progress": None,
     }  # fmt: skip
     return {**arguments, **change}
@@ -93,15 +131,69 @@ def sample_arguments(**change):
             "below 2, got 2",
         ),
         ("rbm_train", {"negative": BITS[:1].copy()}, ValueError, "at least 2 rows"),
-        ("rbm_train", {"cursor": KEY[:3].copy()}, ValueError, "cursor 4 words"),
+        (
+            "rbm_train",
+            {"cursor": KEY[:3].copy()},
+            ValueError,
+            "cursor must have 4 words",
+        ),
         (
             "rbm_train",
             {"cursor": np.array([0, 9, 0, 0], np.uint64)},
             ValueError,
             "RG_ERR_ARGUMENT",
         ),
-        ("rbm_train", {"k": 0}, ValueError, "at least 1"),
+        ("rbm_train", {"k": 0}, ValueError, "k = 0 needs persistent"),
+        ("rbm_train", {"persistent": True}, TypeError, "hidden must be a NumPy array"),
+        (
+            "rbm_train",
+            {"persistent": True, "hidden": BITS[:1].copy()},
+            ValueError,
+            "as many rows as negative, 2, got 1",
+        ),
+        ("rbm_train", {"visible_offset": B.copy()}, ValueError, "go together"),
+        (
+            "rbm_train",
+            {"visible_offset": B.copy(), "hidden_offset": C.astype(float)},
+            TypeError,
+            "hidden_offset must have dtype float32",
+        ),
+        ("rbm_train", {"hidden_average": B.copy()}, ValueError, "must have 3 entries"),
+        ("rbm_train", {"hidden_sum": np.zeros(4)}, ValueError, "must have 3 entries"),
+        (
+            "rbm_train",
+            {"sample_weight": np.array([1.0, 0.0])},
+            ValueError,
+            r"one number in \(0, 1e30\]",
+        ),
+        (
+            "rbm_train",
+            {"sample_weight": np.array([1.0, np.nan])},
+            ValueError,
+            r"one number in \(0, 1e30\]",
+        ),
         ("ising_sample", {"K": float("nan")}, ValueError, "RG_ERR_ARGUMENT"),
+        ("ising_sample", {"method": 3}, ValueError, "RG_ERR_ARGUMENT"),
+        ("ising_start", {"p_up": 2.0}, ValueError, "RG_ERR_ARGUMENT"),
+        ("ising_load", {"spins": np.zeros((2, 4), np.int8)}, ValueError, "VALUES"),
+        ("ising_unload", {"n": 513}, ValueError, "with 513 rows"),
+        (
+            "ising_simulate",
+            {"streams": np.zeros((1, 4, 8), np.uint64)},
+            ValueError,
+            None,
+        ),
+        (
+            "ising_simulate",
+            {"cursor": np.zeros((2, 2), np.uint64)},
+            ValueError,
+            "cursor",
+        ),
+        ("ising_simulate", {"thin": 0}, ValueError, "at least 1"),
+        ("ising_simulate", {"bonds": np.zeros((1, 4), np.int32)}, ValueError, "bonds"),
+        ("fold_load", {"shape": (16, 64)}, ValueError, "does not fold"),
+        ("fold_load", {"spins": np.zeros(3, np.int8)}, ValueError, "2048 sites, got 3"),
+        ("fold_unload", {"words": np.zeros((3, 8), np.uint64)}, ValueError, "(4, 8)"),
         ("ising_sample", {"start": 7}, ValueError, "RG_ERR_ARGUMENT"),
         (
             "ising_sample",
@@ -129,6 +221,19 @@ def test_bad_arguments(function, arguments, error, match):
         "logarithm": {"x": np.ones(1)},
         "unpack": {"bits": BITS, "n": 3, "low": 0},
         "ising_sample": sample_arguments(),
+        "ising_start": {
+            "shape": (4, 4),
+            "start": 1,
+            "p_up": 0.5,
+            "key": KEY,
+            "first": 0,
+            "n_blocks": 1,
+        },
+        "ising_load": {},
+        "ising_unload": {"words": np.zeros((1, 4, 8), np.uint64)},
+        "ising_simulate": simulate_arguments(),
+        "fold_load": {"shape": (16, 128), "spins": np.ones(2048, np.int8)},
+        "fold_unload": {"shape": (16, 128)},
         "rbm_train": train_arguments(),
     }[function]
     with pytest.raises(error, match=match):
@@ -334,3 +439,31 @@ def test_calls_from_many_threads_give_the_same_bits():
     for thread in threads:
         thread.join()
     assert all(np.array_equal(result, golden) for result in results)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("transpose_a", [False, True])
+@pytest.mark.parametrize("transpose_b", [False, True])
+def test_gemm_is_the_product(dtype, transpose_a, transpose_b):
+    from scipy.linalg.cython_blas import __pyx_capi__ as routines
+
+    rng = np.random.default_rng(0)
+    a, b = rng.random((5, 7)).astype(dtype), rng.random((7, 3)).astype(dtype)
+    given = {
+        "routine": routines["sgemm" if dtype == np.float32 else "dgemm"],
+        "a": np.ascontiguousarray(a.T) if transpose_a else a,
+        "b": np.ascontiguousarray(b.T) if transpose_b else b,
+        "out": np.ones((5, 3), dtype), "transpose_a": transpose_a,
+        "transpose_b": transpose_b, "alpha": 2.0, "beta": 0.5,
+    }  # fmt: skip
+    _core.gemm(**given)
+    assert np.allclose(given["out"], 2 * (a @ b) + 0.5, rtol=1e-6)
+    wrong = routines["dgemm" if dtype == np.float32 else "sgemm"]
+    with pytest.raises(TypeError, match="same precision"):
+        _core.gemm(**{**given, "routine": wrong})
+    with pytest.raises(TypeError, match="32-bit integers"):
+        _core.gemm(**{**given, "routine": routines["ddot"]})
+    with pytest.raises(TypeError, match="no capsule"):
+        _core.gemm(**{**given, "routine": None})
+    with pytest.raises(ValueError, match="shapes that fit"):
+        _core.gemm(**{**given, "out": np.ones((3, 5), dtype)})

@@ -9,7 +9,8 @@ import pytest
 from matplotlib.figure import Figure
 
 import rgdl
-from rgdl import plot
+from rgdl import fss, plot
+from rgdl.stats import Estimate
 
 FIELDS = np.random.default_rng(0).normal(size=(7, 6, 6))
 HISTORY = {
@@ -20,7 +21,17 @@ HISTORY = {
 }
 COUPLINGS = rgdl.LatticeCouplings(8, {"nn": [(0,), (1,)]}, [0.4], errors=[0.01])
 COMPARISON = rgdl.rg.compare(rgdl.Ising(8, K=0.5), [rgdl.rg.Decimation()])
+K = np.linspace(0.3, 0.5, 11)
+CURVES = [fss.Curve(L, K, np.tanh((K - 0.4) * L), np.full(11, 0.01)) for L in (8, 16)]
+CROSSING = fss.Crossing(
+    Estimate(0.4, 0.01), Estimate(0.0, 0.1), ((8, 16),), (Estimate(0.4, 0.01),), CURVES
+)
 DRAW = {
+    "trace": lambda ax: plot.trace({"energy": FIELDS[0]}, ax=ax),
+    "collapse": lambda ax: plot.collapse(
+        fss.collapse(CURVES, K_c=0.4, fit=[], rng=0), ax=ax
+    ),
+    "binder_crossing": lambda ax: plot.binder_crossing(CROSSING, ax=ax),
     "spins": lambda ax: plot.spins(np.ones((4, 6)), ax=ax),
     "receptive_fields": lambda ax: plot.receptive_fields(FIELDS, ax=ax),
     "weights": lambda ax: plot.weights(FIELDS[0], ax=ax),
@@ -148,3 +159,22 @@ def test_training_draws_the_error_on_its_own_axis(ax):
 def test_bad_input_is_named(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
+
+
+def test_training_shows_a_machine_from_six_sides():
+    import matplotlib.pyplot as plt
+
+    import rgdl
+
+    s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 300, rng=0)
+    for X in (s, s.reshape(300, 16), s.reshape(300, 2, 2, 4)):
+        rbm = rgdl.RBM(9, n_epochs=3, rng=0, progress=False)
+        axes = plot.training(rbm.fit(X[:200], validation=X[200:]))
+        assert axes.shape == (2, 3)
+        assert all(panel.has_data() for panel in axes.flat)
+        assert len(axes[1, 1].lines) == 3  # chains, held-out data, zero
+        axes[0, 0].figure.canvas.draw()
+        plt.close(axes[0, 0].figure)
+    ising = rgdl.RBM.from_ising(rgdl.Ising((4, 4), K=0.4))
+    assert plot.training(ising).shape == (2, 3)  # nothing was trained
+    plt.close("all")

@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 import rgdl
 from rgdl.rbm import RBM
 
-GOLDEN_CRC = [3492560998, 913674922, 2687003469, 57909260, 3811988822, 2171465844]
+GOLDEN_CRC = [1209721582, 2589471322, 1305916462, 1864142066, 3391735895, 1480963769]
 
 
 def all_states(n, units):
@@ -376,14 +376,15 @@ def test_bad_parameters(change, error, match):
     ("X", "error", "match"),
     [
         ([[0, 1, 1]], ValueError, 'use units="binary", or 2 \\* X - 1'),
-        ([[-1, 2]], ValueError, "X must hold -1 and"),
-        ([[0.5, 1]], ValueError, "got 0.5, 1.0"),
-        ([[math.nan, 1]], ValueError, "X must hold"),
-        ([[257, 1]], ValueError, "got 1, 257"),
-        ([1, -1], ValueError, "X must have shape"),
-        (np.ones((0, 4)), ValueError, "n >= 1"),
-        ([["a"]], TypeError, "X must hold real numbers"),
-        ([[1j]], TypeError, "X must hold real numbers"),
+        ([[True, False]], ValueError, 'use units="binary", or 2 \\* X - 1'),
+        ([[True, True]], ValueError, 'bool for units="spin"'),
+        ([[math.nan, 1]], ValueError, "X contains NaN"),
+        ([[math.inf, 1]], ValueError, "X contains infinity"),
+        ([1, -1], ValueError, "Expected 2D array, got 1D array"),
+        (np.ones((0, 4)), ValueError, "0 sample"),
+        (np.ones((4, 0, 3)), ValueError, "0 feature"),
+        ([["a"]], ValueError, "numeric"),
+        ([[1j]], ValueError, "Complex data not supported"),
     ],
 )
 def test_bad_data(X, error, match):
@@ -397,10 +398,10 @@ def test_wrong_width_and_exact_limits():
         rbm.transform(np.ones((2, 9)))
     with pytest.raises(ValueError, match="v must have 16 units per row, got 9"):
         rbm.gibbs(np.ones((2, 9), dtype=int))
-    with pytest.raises(ValueError, match="finite"):
+    with pytest.raises(ValueError, match="infinity"):
         rbm.transform(np.full((2, 16), np.inf))
-    big = RBM.from_weights(np.zeros((30, 25)), np.zeros(30), np.zeros(25))
-    with pytest.raises(ValueError, match="at most 24 units, got 30 visible"):
+    big = RBM.from_weights(np.zeros((30, 27)), np.zeros(30), np.zeros(27))
+    with pytest.raises(ValueError, match="at most 26 units, got 30 visible"):
         big.log_partition()
     with pytest.raises(ValueError, match="b must have shape"):
         RBM.from_weights(np.zeros((3, 2)), np.zeros(2), np.zeros(2))

@@ -58,17 +58,13 @@ def test_one_sweep_keeps_the_boltzmann_distribution(shape, K, h):
     bits = (states[:, None] >> np.arange(n)) & 1
 
     def chi_square(K_used):
-        t = [
-            ref.threshold_bits(1 / (1 + math.exp(-2 * (K_used * (2 * j - z) + h))))
-            for z in [2 * len(shape)]
-            for j in range(z + 1)
-        ]
+        table = ref.update_table(len(shape), K_used, h, False)
         counts = np.zeros(len(p))
         stream = ref.Stream(KEY, 1, 0)
         for block in range(n_blocks):
             up = bits[512 * block : 512 * (block + 1)].T.reshape(*shape, 512) == 1
             for group in ref.site_groups(shape):
-                ref.update_group(up, group, np.array(t), stream)
+                ref.update_group(up, group, table, stream)
             index = (up.reshape(n, 512).T << np.arange(n)).sum(axis=1)
             counts += np.bincount(index, minlength=len(p))
         return ((counts - len(states) * p) ** 2 / (len(states) * p)).sum()

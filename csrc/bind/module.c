@@ -27,6 +27,7 @@ static int add_purposes(PyObject *module)
         {"PURPOSE_PILOT", RG_PURPOSE_PILOT},
         {"PURPOSE_COARSEN", RG_PURPOSE_COARSEN},
         {"PURPOSE_RESAMPLE", RG_PURPOSE_RESAMPLE},
+        {"PURPOSE_RBM_TRAIN", RG_PURPOSE_RBM_TRAIN},
         {"PURPOSE_RBM_GIBBS", RG_PURPOSE_RBM_GIBBS},
         {"PURPOSE_RBM_CHAINS", RG_PURPOSE_RBM_CHAINS},
         {"PURPOSE_RBM_WEIGHTS", RG_PURPOSE_RBM_WEIGHTS},
@@ -56,12 +57,17 @@ static int core_exec(PyObject *module)
     }
     PyMethodDef *tables[] = {
         rgb_base_methods,      /**/
+        rgb_blas_methods,      /**/
         rgb_block_methods,     /**/
         rgb_cluster_methods,   /**/
         rgb_exact_methods,     /**/
+        rgb_field_methods,     /**/
+        rgb_fold_methods,      /**/
         rgb_ising_methods,     /**/
         rgb_operators_methods, /**/
+        rgb_perfect_methods,   /**/
         rgb_rbm_methods,       /**/
+        rgb_temper_methods,    /**/
         rgb_terms_methods,     /**/
         rgb_transfer_methods,  /**/
     };

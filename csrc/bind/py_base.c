@@ -268,6 +268,34 @@ static PyObject *logarithm(PyObject *module, PyObject *args, PyObject *kwargs)
     return out;
 }
 
+PyDoc_STRVAR(stream_states_doc,
+             "stream_states($module, /, key, purpose, first, n)\n--\n\n"
+             "Fresh states of the streams first .. first + n - 1, uint64 (n, 4, 8).");
+
+static PyObject *stream_states(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"key", "purpose", "first", "n", NULL};
+    uint64_t key[4];
+    size_t purpose = 0, first = 0, n = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&O&O&O&:stream_states", names, rgb_convert_key,
+                                     key, rgb_convert_size, &purpose, rgb_convert_size, &first,
+                                     rgb_convert_size, &n)) {
+        return NULL;
+    }
+    npy_intp shape[] = {(npy_intp)n, 4, RG_LANES};
+    PyObject *states = PyArray_SimpleNew(3, shape, NPY_UINT64);
+    if (states == NULL) {
+        return NULL;
+    }
+    char *out = PyArray_DATA((PyArrayObject *)states);
+    for (size_t i = 0; i < n; i++) {
+        rg_stream_t stream;
+        rg_stream_init(&stream, key, purpose, first + i);
+        memcpy(out + i * sizeof stream, &stream, sizeof stream);
+    }
+    return states;
+}
+
 PyMethodDef rgb_base_methods[] = {
     RGB_METHOD("build_info", build_info, build_info_doc),
     RGB_METHOD("set_simd", set_simd, set_simd_doc),
@@ -278,5 +306,6 @@ PyMethodDef rgb_base_methods[] = {
     RGB_METHOD("permutation", permutation, permutation_doc),
     RGB_METHOD("pack", pack, pack_doc),
     RGB_METHOD("unpack", unpack, unpack_doc),
+    RGB_METHOD("stream_states", stream_states, stream_states_doc),
     {NULL, NULL, 0, NULL},
 };

@@ -4,36 +4,6 @@
 #include "rg_bits.h"
 #include "rg_cluster.h"
 
-PyDoc_STRVAR(stream_states_doc, "stream_states($module, /, key, purpose, first, n)\n--\n\n"
-                                "States of the streams first .. first + n - 1: uint64 (n, 4, 8).");
-
-static PyObject *stream_states(PyObject *module, PyObject *args, PyObject *kwargs)
-{
-    static char *keywords[] = {"key", "purpose", "first", "n", NULL};
-    uint64_t key[4];
-    unsigned long long purpose = 0;
-    size_t first = 0;
-    size_t n = 0;
-    (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&KO&O&:stream_states", keywords,
-                                     rgb_convert_key, key, &purpose, rgb_convert_size, &first,
-                                     rgb_convert_size, &n)) {
-        return NULL;
-    }
-    npy_intp shape[] = {(npy_intp)n, 4, RG_LANES};
-    PyObject *states = PyArray_SimpleNew(3, shape, NPY_UINT64);
-    if (states == NULL) {
-        return NULL;
-    }
-    char *data = PyArray_DATA((PyArrayObject *)states);
-    for (size_t i = 0; i < n; i++) {
-        rg_stream_t stream;
-        rg_stream_init(&stream, key, purpose, first + i);
-        memcpy(&data[i * sizeof stream.s], stream.s, sizeof stream.s);
-    }
-    return states;
-}
-
 PyDoc_STRVAR(
     cluster_simulate_doc,
     "cluster_simulate($module, /, shape, K, h, method, words, streams, clusters_per_sweep,\n"
@@ -158,7 +128,6 @@ out:
 }
 
 PyMethodDef rgb_cluster_methods[] = {
-    RGB_METHOD("stream_states", stream_states, stream_states_doc),
     RGB_METHOD("cluster_simulate", cluster_simulate, cluster_simulate_doc),
     {NULL, NULL, 0, NULL},
 };

@@ -2,6 +2,7 @@
 #include "rgb_common.h"
 
 #include "rg_exact.h"
+#include "rg_log_z.h"
 
 enum {
     SITES_PER_SLICE = 1 << 23, /* a few ms of rg_ising_sums */
@@ -193,9 +194,51 @@ static PyObject *rbm_free_energies(PyObject *Py_UNUSED(module), PyObject *args, 
     return energies;
 }
 
+PyDoc_STRVAR(rbm_log_z_doc,
+             "rbm_log_z($module, /, weights, visible_bias, hidden_bias, spin_units, workers,\n"
+             "          progress)\n--\n\n"
+             "ln Z by enumerating the units that index the rows of weights.");
+
+static PyObject *rbm_log_z(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"weights", "visible_bias", "hidden_bias", "spin_units",
+                            "workers", "progress",     NULL};
+    PyObject *weights = NULL, *visible_bias = NULL, *hidden_bias = NULL, *progress = NULL;
+    int spin_units = 0;
+    rg_rbm_side_t rbm = {0};
+    rg_log_z_t job = {.rbm = &rbm};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOpO&O:rbm_log_z", names, &weights,
+                                     &visible_bias, &hidden_bias, &spin_units, rgb_convert_count,
+                                     &job.workers, &progress)) {
+        return NULL;
+    }
+    rbm.spin_units = spin_units != 0;
+    if (rbm_side(&rbm, weights, visible_bias, hidden_bias) < 0) {
+        return NULL;
+    }
+    int ret = rg_log_z_init(&job);
+    size_t budget = 1;
+    PyObject *value = NULL;
+    for (bool more = ret == RG_OK; more; more = ret == RG_MORE) {
+        double begun = rgb_seconds();
+        Py_BEGIN_ALLOW_THREADS
+            ret = rg_log_z_run(&job, budget);
+        Py_END_ALLOW_THREADS
+        budget = rgb_next_budget(budget, rgb_seconds() - begun);
+        if (rgb_between_slices(progress, (double)job.next / (double)job.n_walks) < 0) {
+            goto out;
+        }
+    }
+    value = ret == RG_OK ? PyFloat_FromDouble(rg_log_z_value(&job)) : rgb_raise(ret);
+out:
+    rg_log_z_free(&job);
+    return value;
+}
+
 PyMethodDef rgb_exact_methods[] = {
     RGB_METHOD("ising_sums", ising_sums, ising_sums_doc),
     RGB_METHOD("walsh_hadamard", walsh_hadamard, walsh_hadamard_doc),
     RGB_METHOD("rbm_free_energies", rbm_free_energies, rbm_free_energies_doc),
+    RGB_METHOD("rbm_log_z", rbm_log_z, rbm_log_z_doc),
     {NULL, NULL, 0, NULL},
 };

@@ -2,6 +2,7 @@
 #include "rgb_common.h"
 
 #include "rg_bits.h"
+#include "rg_lookup.h"
 #include "rg_rbm.h"
 #include "rg_rng.h"
 
@@ -190,12 +191,19 @@ PyDoc_STRVAR(
     rbm_train_doc,
     "rbm_train($module, /, weights, visible_bias, hidden_bias, spin, weight_velocity,\n"
     "          visible_velocity, hidden_velocity, data, order, negative, batch_size,\n"
-    "          persistent, k, learning_rate, momentum, l1, key, cursor, workers, progress)\n"
+    "          persistent, k, learning_rate, momentum, l1, key, cursor, workers, progress, *,\n"
+    "          hidden=None, l2=0.0, sample_weight=None, visible_offset=None,\n"
+    "          hidden_offset=None, offset_rate=0.0, hidden_average=None,\n"
+    "          sparsity_target=0.0, sparsity_cost=0.0, sparsity_decay=0.0, hidden_sum=None)\n"
     "--\n\n"
-    "One epoch of contrastive divergence in place. cursor, uint64 (4,), in and out:\n"
-    "batches done in the training, next entry of order, units changed by\n"
-    "reconstruction, negative rows filled. On Ctrl-C everything holds whole batches and\n"
-    "the same call goes on from there.");
+    "One epoch of contrastive divergence in place (rg_rbm.h has the formulas). cursor,\n"
+    "uint64 (4,), in and out: batches done in the training, next entry of order, units\n"
+    "changed by reconstruction, negative rows filled. PCD keeps its chains in hidden, packed\n"
+    "(n_chains, words), and leaves their last visible states in negative; with k = 0 it takes\n"
+    "negative as it is. sample_weight: float64 per row of data, > 0. The offsets (both:\n"
+    "centred) and hidden_average (sparsity) have the weights' dtype. hidden_sum, float64\n"
+    "(n_hidden,), gets the weighted sum of E[h | v] over the rows. On Ctrl-C everything\n"
+    "holds whole batches and the same call goes on from there.");
 
 enum { CURSOR_STEP, CURSOR_ROW, CURSOR_DIFFERENT, CURSOR_NEGATIVE, CURSOR_WORDS };
 
@@ -217,6 +225,120 @@ static PyArrayObject *take_order(PyObject *object, size_t n_rows)
         }
     }
     return order;
+}
+
+/* A padded copy of a vector that training changes: *copy, NULL for None. 0, or -1 with an
+ * exception set. */
+static int take_vector(PyObject *object, const char *name, size_t n, bool single, void **copy)
+{
+    if (object == Py_None) {
+        return 0;
+    }
+    PyArrayObject *array = rgb_array(object, name, single ? NPY_FLOAT32 : NPY_FLOAT64, 1, true);
+    if (array == NULL) {
+        return -1;
+    }
+    if ((size_t)PyArray_DIM(array, 0) != n) {
+        PyErr_Format(PyExc_ValueError, "%s must have %zu entries, got %zd", name, n,
+                     (Py_ssize_t)PyArray_DIM(array, 0));
+        return -1;
+    }
+    *copy = rg_alloc(n + RG_PANEL, sizeof(double));
+    if (*copy == NULL) {
+        rgb_raise(RG_ERR_MEMORY);
+        return -1;
+    }
+    memcpy(*copy, PyArray_DATA(array), n * (single ? sizeof(float) : sizeof(double)));
+    return 0;
+}
+
+static void give_vector(PyObject *object, void *copy)
+{
+    if (copy != NULL) {
+        PyArrayObject *array = (PyArrayObject *)object;
+        memcpy(PyArray_DATA(array), copy, (size_t)PyArray_NBYTES(array));
+        rg_free(copy);
+    }
+}
+
+/* The optional arguments of rbm_train. */
+typedef struct {
+    PyObject *hidden;
+    PyObject *sample_weight;
+    PyObject *visible_offset;
+    PyObject *hidden_offset;
+    PyObject *hidden_average;
+    PyObject *hidden_sum;
+} train_options_t;
+
+static int take_weights(PyObject *object, size_t n_rows, rg_rbm_train_t *job)
+{
+    if (object == Py_None) {
+        return 0;
+    }
+    PyArrayObject *weights = rgb_array(object, "sample_weight", NPY_FLOAT64, 1, false);
+    if (weights == NULL) {
+        return -1;
+    }
+    const double *weight = PyArray_DATA(weights);
+    bool right = (size_t)PyArray_DIM(weights, 0) == n_rows;
+    for (size_t i = 0; right && i < n_rows; i++) {
+        right = weight[i] > 0.0 && weight[i] <= 1e30;
+    }
+    if (!right) {
+        PyErr_Format(PyExc_ValueError,
+                     "sample_weight must hold one number in (0, 1e30] per row of data (%zu)",
+                     n_rows);
+        return -1;
+    }
+    job->row_weights = weight;
+    return 0;
+}
+
+static int take_options(const train_options_t *options, size_t n_data, rg_rbm_train_t *job)
+{
+    const rg_rbm_t *rbm = job->rbm;
+    if (take_weights(options->sample_weight, n_data, job) < 0) {
+        return -1;
+    }
+    if (job->persistent && job->k > 0) {
+        PyArrayObject *hidden = take_bits(options->hidden, "hidden", rbm->n_hidden, true);
+        if (hidden == NULL) {
+            return -1;
+        }
+        if ((size_t)PyArray_DIM(hidden, 0) != job->n_chains) {
+            PyErr_Format(PyExc_ValueError,
+                         "hidden must have as many rows as negative, %zu, got %zd", job->n_chains,
+                         (Py_ssize_t)PyArray_DIM(hidden, 0));
+            return -1;
+        }
+        job->hidden = PyArray_DATA(hidden);
+    }
+    if ((options->visible_offset == Py_None) != (options->hidden_offset == Py_None)) {
+        PyErr_SetString(PyExc_ValueError, "visible_offset and hidden_offset go together");
+        return -1;
+    }
+    if (options->hidden_sum != Py_None) {
+        PyArrayObject *sum = rgb_array(options->hidden_sum, "hidden_sum", NPY_FLOAT64, 1, true);
+        if (sum == NULL) {
+            return -1;
+        }
+        if ((size_t)PyArray_DIM(sum, 0) != rbm->n_hidden) {
+            PyErr_Format(PyExc_ValueError, "hidden_sum must have %zu entries, got %zd",
+                         rbm->n_hidden, (Py_ssize_t)PyArray_DIM(sum, 0));
+            return -1;
+        }
+        job->hidden_sum = PyArray_DATA(sum);
+    }
+    if (take_vector(options->visible_offset, "visible_offset", rbm->n_visible, rbm->single,
+                    &job->visible_offset) < 0 ||
+        take_vector(options->hidden_offset, "hidden_offset", rbm->n_hidden, rbm->single,
+                    &job->hidden_offset) < 0 ||
+        take_vector(options->hidden_average, "hidden_average", rbm->n_hidden, rbm->single,
+                    &job->hidden_average) < 0) {
+        return -1;
+    }
+    return 0;
 }
 
 /* A second machine of the same shape that carries the velocities through the same packing. */
@@ -265,99 +387,114 @@ static int train_to_end(rg_rbm_train_t *job, PyObject *progress)
     return -1;
 }
 
-static char *train_keywords[] = {"weights",
-                                 "visible_bias",
-                                 "hidden_bias",
-                                 "spin",
-                                 "weight_velocity",
-                                 "visible_velocity",
-                                 "hidden_velocity",
-                                 "data",
-                                 "order",
-                                 "negative",
-                                 "batch_size",
-                                 "persistent",
-                                 "k",
-                                 "learning_rate",
-                                 "momentum",
-                                 "l1",
-                                 "key",
-                                 "cursor",
-                                 "workers",
-                                 "progress",
-                                 NULL};
+/* clang-format off */
+static char *train_keywords[] = {
+    "weights", "visible_bias", "hidden_bias", "spin", "weight_velocity", "visible_velocity",
+    "hidden_velocity", "data", "order", "negative", "batch_size", "persistent", "k",
+    "learning_rate", "momentum", "l1", "key", "cursor", "workers", "progress", "hidden", "l2",
+    "sample_weight", "visible_offset", "hidden_offset", "offset_rate", "hidden_average",
+    "sparsity_target", "sparsity_cost", "sparsity_decay", "hidden_sum", NULL};
+/* clang-format on */
+
+/* The arrays every training needs; `order` is a new reference. 0, or -1 with an exception set. */
+static int take_rows(PyObject *data_object, PyObject *order_object, PyObject *negative_object,
+                     rg_rbm_train_t *job, PyArrayObject **order, size_t *n_data)
+{
+    size_t n_visible = job->rbm->n_visible;
+    PyArrayObject *data = take_bits(data_object, "data", n_visible, false);
+    PyArrayObject *negative = data ? take_bits(negative_object, "negative", n_visible, true) : NULL;
+    if (negative == NULL) {
+        return -1;
+    }
+    *n_data = (size_t)PyArray_DIM(data, 0);
+    *order = take_order(order_object, *n_data);
+    if (*order == NULL) {
+        return -1;
+    }
+    job->n_rows = (size_t)PyArray_DIM(*order, 0);
+    if (job->batch_size > job->n_rows) {
+        job->batch_size = job->n_rows > 0 ? job->n_rows : 1;
+    }
+    job->n_chains = (size_t)PyArray_DIM(negative, 0);
+    size_t least = job->persistent ? 1 : job->batch_size;
+    if (job->n_chains < least || (job->k == 0 && !job->persistent)) {
+        PyErr_Format(PyExc_ValueError,
+                     "negative must have at least %zu rows, got %zu, and k = 0 needs persistent",
+                     least, job->n_chains);
+        return -1;
+    }
+    job->data = PyArray_DATA(data);
+    job->order = PyArray_DATA(*order);
+    job->negative = PyArray_DATA(negative);
+    return 0;
+}
+
+/* Run the job, and put cursor, vectors and chains back where they came from. */
+static int train_with_cursor(rg_rbm_train_t *job, uint64_t *at, PyObject *progress)
+{
+    job->step = at[CURSOR_STEP];
+    job->next_row = (size_t)at[CURSOR_ROW];
+    job->n_different = at[CURSOR_DIFFERENT];
+    job->n_negative = (size_t)at[CURSOR_NEGATIVE];
+    int failed = train_to_end(job, progress);
+    rg_rbm_train_free(job);
+    at[CURSOR_STEP] = job->step;
+    at[CURSOR_ROW] = job->next_row;
+    at[CURSOR_DIFFERENT] = job->n_different;
+    at[CURSOR_NEGATIVE] = job->n_negative;
+    return failed;
+}
 
 static PyObject *rbm_train(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     PyObject *w = NULL, *b = NULL, *c = NULL, *vw = NULL, *vb = NULL, *vc = NULL;
-    PyObject *data_object = NULL, *order_object = NULL, *negative_object = NULL;
+    PyObject *data = NULL, *order_object = NULL, *negative = NULL, *cursor_object = NULL;
     PyObject *progress = NULL, *result = NULL;
+    train_options_t options = {Py_None, Py_None, Py_None, Py_None, Py_None, Py_None};
     int spin = 0;
     int persistent = 0;
-    PyObject *cursor_object = NULL;
+    size_t n_data = 0;
     PyArrayObject *order = NULL;
     rg_rbm_t rbm = {0};
     rg_rbm_t velocity = {0};
     rg_rbm_train_t job = {.rbm = &rbm};
     (void)module;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "OOOpOOOOOOO&pO&dddO&OO&O:rbm_train", train_keywords, &w, &b, &c, &spin,
-            &vw, &vb, &vc, &data_object, &order_object, &negative_object, rgb_convert_count,
-            &job.batch_size, &persistent, rgb_convert_count, &job.k, &job.learning_rate,
+            args, kwargs, "OOOpOOOOOOO&pO&dddO&OO&O|$OdOOOdOdddO:rbm_train", train_keywords, &w, &b,
+            &c, &spin, &vw, &vb, &vc, &data, &order_object, &negative, rgb_convert_count,
+            &job.batch_size, &persistent, rgb_convert_size, &job.k, &job.learning_rate,
             &job.momentum, &job.l1, rgb_convert_key, job.key, &cursor_object, rgb_convert_count,
-            &job.workers, &progress)) {
+            &job.workers, &progress, &options.hidden, &job.l2, &options.sample_weight,
+            &options.visible_offset, &options.hidden_offset, &job.offset_rate,
+            &options.hidden_average, &job.sparsity_target, &job.sparsity_cost, &job.sparsity_decay,
+            &options.hidden_sum)) {
         return NULL;
     }
-    if (take_rbm(w, b, c, spin, true, &rbm) < 0 || take_velocity(vw, vb, vc, &rbm, &velocity) < 0) {
+    job.persistent = persistent;
+    PyArrayObject *cursor = rgb_array(cursor_object, "cursor", NPY_UINT64, 1, true);
+    if (cursor == NULL || take_rbm(w, b, c, spin, true, &rbm) < 0 ||
+        take_velocity(vw, vb, vc, &rbm, &velocity) < 0 ||
+        take_rows(data, order_object, negative, &job, &order, &n_data) < 0 ||
+        take_options(&options, n_data, &job) < 0) {
         goto out;
     }
-    PyArrayObject *data = take_bits(data_object, "data", rbm.n_visible, false);
-    PyArrayObject *negative =
-        data ? take_bits(negative_object, "negative", rbm.n_visible, true) : NULL;
-    PyArrayObject *cursor =
-        negative ? rgb_array(cursor_object, "cursor", NPY_UINT64, 1, true) : NULL;
-    if (cursor == NULL) {
+    if (PyArray_DIM(cursor, 0) != CURSOR_WORDS) {
+        PyErr_Format(PyExc_ValueError, "cursor must have 4 words, got %zd",
+                     (Py_ssize_t)PyArray_DIM(cursor, 0));
         goto out;
     }
-    order = take_order(order_object, (size_t)PyArray_DIM(data, 0));
-    if (order == NULL) {
-        goto out;
-    }
-    job.n_rows = (size_t)PyArray_DIM(order, 0);
-    if (job.batch_size > job.n_rows) {
-        job.batch_size = job.n_rows > 0 ? job.n_rows : 1;
-    }
-    job.n_chains = (size_t)PyArray_DIM(negative, 0);
-    if ((!persistent && job.n_chains < job.batch_size) || PyArray_DIM(cursor, 0) != CURSOR_WORDS) {
-        PyErr_Format(PyExc_ValueError,
-                     "negative must have at least %zu rows and cursor 4 words, got %zd and %zd",
-                     job.batch_size, (Py_ssize_t)job.n_chains, (Py_ssize_t)PyArray_DIM(cursor, 0));
-        goto out;
-    }
-    uint64_t *at = PyArray_DATA(cursor);
-    job.step = at[CURSOR_STEP];
-    job.next_row = (size_t)at[CURSOR_ROW];
-    job.n_different = at[CURSOR_DIFFERENT];
-    job.n_negative = (size_t)at[CURSOR_NEGATIVE];
     job.weight_velocity = velocity.weights;
     job.visible_velocity = velocity.visible_bias;
     job.hidden_velocity = velocity.hidden_bias;
-    job.data = PyArray_DATA(data);
-    job.order = PyArray_DATA(order);
-    job.negative = PyArray_DATA(negative);
-    job.persistent = persistent;
-    int failed = train_to_end(&job, progress);
-    rg_rbm_train_free(&job);
-    give_back(&rbm, w, b, c);
-    give_back(&velocity, vw, vb, vc);
-    at[CURSOR_STEP] = job.step;
-    at[CURSOR_ROW] = job.next_row;
-    at[CURSOR_DIFFERENT] = job.n_different;
-    at[CURSOR_NEGATIVE] = job.n_negative;
-    if (failed == 0) {
+    if (train_with_cursor(&job, PyArray_DATA(cursor), progress) == 0) {
         result = Py_NewRef(Py_None);
     }
+    give_back(&rbm, w, b, c);
+    give_back(&velocity, vw, vb, vc);
 out:
+    give_vector(options.visible_offset, job.visible_offset);
+    give_vector(options.hidden_offset, job.hidden_offset);
+    give_vector(options.hidden_average, job.hidden_average);
     Py_XDECREF((PyObject *)order);
     rg_rbm_free(&rbm);
     rg_rbm_free(&velocity);

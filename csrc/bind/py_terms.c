@@ -6,9 +6,8 @@
 
 enum { PRODUCTS_PER_SLICE = 1 << 26 }; /* about 20 ms of rg_terms_sums */
 
-/* Fill terms from its arrays. Returns -1 with an exception set. */
-static int take_terms(rg_terms_t *terms, PyObject *sites_object, PyObject *starts_object,
-                      PyObject *values_object, PyObject *fields_object)
+int rgb_take_terms(rg_terms_t *terms, PyObject *sites_object, PyObject *starts_object,
+                   PyObject *values_object, PyObject *fields_object)
 {
     PyArrayObject *sites = rgb_array(sites_object, "sites", NPY_UINT32, 1, false);
     PyArrayObject *starts = sites ? rgb_array(starts_object, "starts", NPY_UINT64, 1, false) : NULL;
@@ -46,7 +45,7 @@ static PyObject *terms_sums(PyObject *Py_UNUSED(module), PyObject *args, PyObjec
     rg_terms_t terms = {0};
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOO:terms_sums", names, &object, &sites,
                                      &starts, &values, &fields) ||
-        take_terms(&terms, sites, starts, values, fields) < 0) {
+        rgb_take_terms(&terms, sites, starts, values, fields) < 0) {
         return NULL;
     }
     PyArrayObject *spins = rgb_array(object, "spins", NPY_INT8, -1, false);

@@ -16,15 +16,21 @@
 #endif
 #include <numpy/arrayobject.h>
 
+#include "rg_terms.h"
 #include "rg_torus.h"
 
 extern PyMethodDef rgb_base_methods[];
+extern PyMethodDef rgb_blas_methods[];
 extern PyMethodDef rgb_block_methods[];
 extern PyMethodDef rgb_cluster_methods[];
 extern PyMethodDef rgb_exact_methods[];
+extern PyMethodDef rgb_field_methods[];
+extern PyMethodDef rgb_fold_methods[];
 extern PyMethodDef rgb_ising_methods[];
 extern PyMethodDef rgb_operators_methods[];
+extern PyMethodDef rgb_perfect_methods[];
 extern PyMethodDef rgb_rbm_methods[];
+extern PyMethodDef rgb_temper_methods[];
 extern PyMethodDef rgb_terms_methods[];
 extern PyMethodDef rgb_transfer_methods[];
 
@@ -51,6 +57,10 @@ int rgb_convert_size(PyObject *object, void *size);
 
 /* "O&" converter: a tuple of 1 to 3 extents into rg_torus_t. */
 int rgb_convert_torus(PyObject *object, void *torus);
+
+/* Fill terms from its arrays (borrowed). Returns -1 with an exception set. */
+int rgb_take_terms(rg_terms_t *terms, PyObject *sites, PyObject *starts, PyObject *values,
+                   PyObject *fields);
 
 /* Between two slices of a long call, with the GIL held: run signal handlers, then report the
  * fraction done to `progress` (a callable, or None). Returns -1 with an exception set. */

@@ -27,4 +27,9 @@ void rg_bits_transpose64(uint64_t a[64]);
  * n_sites long. */
 void rg_replicas_to_spins(const uint64_t *words, size_t n_sites, size_t n_rows, int8_t *spins);
 
+/* The inverse: 1 <= n_rows <= 512 configurations, -1/+1, to replica-packed words; replica r holds
+ * row r mod n_rows. Returns RG_ERR_VALUES when another value occurs. */
+int RG_WARN_UNUSED rg_spins_to_replicas(const int8_t *spins, size_t n_sites, size_t n_rows,
+                                        uint64_t *words);
+
 #endif

@@ -90,7 +90,7 @@ typedef struct {
     uint64_t pending; /* reached, not yet grown from */
     uint64_t drawn;   /* whether bonds holds this cluster's */
     uint64_t bonds[3];
-    uint64_t unused[2];
+    uint64_t unused[2]; /* a word fills a cache line */
 } rg_wolff_word_t;
 
 /* Where a word's neighbours are. */

@@ -9,15 +9,27 @@
 #include "rg_base.h"
 #include "rg_cluster.h"
 #include "rg_rng.h"
+#include "rg_field.h"
 #include "rg_ising.h"
 #include "rg_lookup.h"
+#include "rg_perfect.h"
+#include "rg_soft.h"
 #include "rg_operators.h"
+#include "rg_terms.h"
 #include "rg_unit.h"
+#include "rg_update.h"
 
 typedef struct {
     const char *name; /* "portable", "avx2", "avx512" */
     void (*stream_planes)(rg_stream_t *stream, size_t n_planes, uint64_t *planes);
-    void (*ising_group)(const rg_ising_group_t *group, rg_stream_t *stream);
+    void (*ising_groups)(const rg_ising_pass_t *pass, rg_stream_t *stream);
+    /* per replica: unlike bonds + 2^32 x spins up */
+    void (*ising_counts)(const rg_lattice_t *lattice, const uint64_t *words,
+                         uint64_t counts[RG_PLANE_BITS]);
+    void (*field_run)(const rg_field_run_t *run, rg_stream_t *stream);
+    void (*field_count)(const rg_field_count_t *job, uint64_t *counts);
+    void (*field_add)(const rg_field_count_t *job, const double *sizes, double *sums);
+    void (*perfect_group)(const rg_perfect_group_t *group, rg_stream_t *stream);
     void (*lookup_f32)(const rg_lookup_t *job, const float *weights, float *out);
     void (*lookup_f64)(const rg_lookup_t *job, const double *weights, double *out);
     void (*unit_f32)(const rg_unit_t *job, rg_stream_t *stream, const float *input, float *mean);
@@ -29,6 +41,25 @@ typedef struct {
     size_t (*wolff_cluster)(rg_wolff_t *wolff, rg_stream_t *stream);
     void (*strips_measure)(const rg_strips_t *strips, const uint64_t *spins, int64_t *bonds,
                            int64_t *magnetization);
+    /* mean[16] = sum_r share_r p_r, row by row */
+    void (*row_means_f32)(const rg_factors_t *job, const float *p, float *mean);
+    void (*row_means_f64)(const rg_factors_t *job, const double *p, double *mean);
+    /* p_r becomes scale_r (p_r - offset) */
+    void (*factors_f32)(const rg_factors_t *job, float *p);
+    void (*factors_f64)(const rg_factors_t *job, double *p);
+    void (*update_f32)(const rg_update_t *job, float *velocity, float *weights);
+    void (*update_f64)(const rg_update_t *job, double *velocity, double *weights);
+    void (*soft_products)(const rg_soft_t *job);
+    /* 64 x 64 bits, in place: bit j of word i and bit i of word j change places */
+    void (*transpose64)(uint64_t tile[64]);
+    /* one row of rg_bits_pack; false when a value is neither */
+    bool (*pack_units)(const int8_t *values, size_t n, int8_t low, int8_t high, uint64_t *bits);
+    /* 64 n_words planes of 256 rows, bits and planes of each group of 64 exchanged */
+    void (*planes_turn)(rg_term_plane_t *planes, size_t n_words);
+    /* add to counts the products of terms first .. stop - 1, or the spins, that are -1 */
+    void (*terms_count)(const rg_terms_t *terms, size_t first, size_t stop,
+                        const rg_term_plane_t *planes, rg_term_plane_t *counts);
+    void (*spins_count)(const rg_term_plane_t *planes, size_t n_sites, rg_term_plane_t *counts);
 } rg_kernels_t;
 
 /* Choose the table. name: NULL or "" for the best, else "portable", "avx2" or "avx512".

@@ -15,18 +15,23 @@ enum {
 
 /* out[r][j] += sum_i x(r, i) weights[i][j] for r < n_rows, j < 16, i < n_inputs, where x is bit i
  * of row r as 0/1, or as -1/+1 when `spin`. Row r of bits starts at bits + r * stride words; bits
- * from n_inputs on may be anything. weights is n_inputs x 16, out is n_rows x 16, both 64-byte
- * aligned.
+ * from n_inputs on may be anything. out is n_rows x 16, 64-byte aligned as weights are.
+ *
+ * tile_rows = 0: weights is n_inputs x 16, with zero rows up to a multiple of 4. Else weights
+ * points to a 16 x 16 tile whose rows are the 16 outputs and whose columns the first 16 inputs;
+ * the tile of the next 16 inputs starts tile_rows rows further on (inputs beyond n_inputs have
+ * weight 0): the product with the transposed matrix, which is never formed.
  *
  * Order of summation, the same in every kernel: a table entry is ((x0 w0 + x1 w1) + x2 w2) +
- * x3 w3, entries are added to out from the lowest
- * group of 4 to the highest; inputs beyond n_inputs count as weight 0. */
+ * x3 w3, entries are added to out from the lowest group of 4 to the highest; inputs beyond
+ * n_inputs count as weight 0. */
 typedef struct {
     const uint64_t *bits;
     size_t stride;
     size_t n_rows;
     size_t n_inputs;
     bool spin;
+    size_t tile_rows;
 } rg_lookup_t;
 
 #endif

@@ -17,6 +17,12 @@ static size_t panel_units(size_t n_units, size_t panel)
     return left < RG_PANEL ? left : RG_PANEL;
 }
 
+/* Rows of a panel of W: the visible units, then zeros to whole tiles. */
+static size_t panel_rows(size_t n_visible)
+{
+    return n_panels(n_visible) * RG_PANEL;
+}
+
 /* Panels per packed row: words of 64 units hold four. */
 static size_t panel_stride(size_t n_units)
 {
@@ -38,7 +44,7 @@ int rg_rbm_init(rg_rbm_t *self, size_t n_visible, size_t n_hidden, bool spin, bo
         return RG_ERR_ARGUMENT;
     }
     size_t n_weights = 0;
-    if (rg_multiply(n_panels(n_hidden) * RG_PANEL, n_visible, &n_weights) != RG_OK) {
+    if (rg_multiply(n_panels(n_hidden) * RG_PANEL, panel_rows(n_visible), &n_weights) != RG_OK) {
         return RG_ERR_OVERFLOW;
     }
     self->weights = rg_alloc(n_weights, real_size(single));
@@ -67,7 +73,7 @@ static void copy_panels(size_t n_visible, size_t n_hidden, bool single, char *ma
         size_t bytes = panel_units(n_hidden, panel) * real;
         for (size_t i = 0; i < n_visible; i++) {
             char *row = &matrix[(i * n_hidden + panel * RG_PANEL) * real];
-            char *packed = &panels[(panel * n_visible + i) * RG_PANEL * real];
+            char *packed = &panels[(panel * panel_rows(n_visible) + i) * RG_PANEL * real];
             memcpy(to_panels ? packed : row, to_panels ? row : packed, bytes);
         }
     }
@@ -97,18 +103,22 @@ typedef struct {
 typedef struct {
     uint64_t *rows;       /* (batch + negative) x words(n_visible): v0, then the negative rows */
     uint64_t *hidden;     /* negative x words(n_hidden) */
-    uint64_t *transposed; /* n_visible x (words(batch) + words(negative)) */
-    void *positive;       /* hidden panels x batch x 16: p0 */
-    void *scratch;        /* per worker: see *_scratch_size */
+    uint64_t *transposed; /* n_visible x words(batch + negative) */
+    size_t mean_rows;     /* rows of a panel of means: batch + negative, then 3 for zeros */
+    void *means;          /* panels of means, then factors */
+    void *share;          /* batch + negative */
+    void *scale;          /* likewise */
+    double total;         /* weight of the batch */
+    void *share_panel;    /* mean_rows x 16; with row weights only */
+    void *visible_shift;  /* hidden panels x n_visible; centred only */
+    void *scratch;        /* per worker: inputs of a panel */
     size_t scratch_bytes; /* of one worker */
-    bool started;         /* the chains are in rows */
 } work_t;
 
-/* Scratch for layer_*: a panel of inputs and a transposed panel of weights. */
+/* Scratch for layer_*: a panel of inputs. */
 static size_t layer_scratch_bytes(const rg_rbm_t *rbm, size_t n_rows)
 {
-    size_t widest = rbm->n_hidden > rbm->n_visible ? rbm->n_hidden : rbm->n_visible;
-    return (n_rows + n_panels(widest) * RG_PANEL) * RG_PANEL * real_size(rbm->single);
+    return n_rows * RG_PANEL * real_size(rbm->single);
 }
 
 static size_t negative_rows(const rg_rbm_train_t *job, size_t batch)
@@ -287,14 +297,21 @@ int rg_rbm_mean(const rg_rbm_t *rbm, bool to_hidden, const uint64_t *given, size
 
 /* ---- training ---- */
 
+static bool train_arguments(const rg_rbm_train_t *job)
+{
+    bool chains =
+        job->persistent ? job->n_chains > 0 && (job->k == 0 || job->hidden != NULL) : job->k > 0;
+    return job->batch_size > 0 && job->k <= 2047 && job->workers > 0 && chains &&
+           (job->visible_offset == NULL) == (job->hidden_offset == NULL) &&
+           job->next_row <= job->n_rows && job->step + job->n_rows < (uint64_t)1 << 32;
+}
+
 int rg_rbm_train_init(rg_rbm_train_t *self)
 {
     const rg_rbm_t *rbm = self->rbm;
     self->stage = 0;
     self->workspace = NULL;
-    if (self->batch_size < 1 || self->k < 1 || self->k > 2047 || self->workers < 1 ||
-        (self->persistent && self->n_chains < 1) || self->next_row > self->n_rows ||
-        self->step + self->n_rows >= (uint64_t)1 << 32) {
+    if (!train_arguments(self)) {
         return RG_ERR_ARGUMENT;
     }
     size_t widest = rbm->n_visible > rbm->n_hidden ? rbm->n_visible : rbm->n_hidden;
@@ -302,26 +319,34 @@ int rg_rbm_train_init(rg_rbm_train_t *self)
         self->workers = n_panels(widest);
     }
     size_t negative = negative_rows(self, self->batch_size);
-    size_t inputs = 64 * (rg_bits_words(self->batch_size) + rg_bits_words(negative));
+    size_t n_rows = self->batch_size + negative;
+    size_t panels = self->persistent ? self->workers : n_panels(rbm->n_hidden);
     size_t real = real_size(rbm->single);
     work_t *work = rg_alloc(1, sizeof *work);
     self->workspace = work;
     if (work == NULL) {
         return RG_ERR_MEMORY;
     }
-    work->scratch_bytes = layer_scratch_bytes(rbm, self->batch_size + negative) +
-                          (inputs + rbm->n_visible) * RG_PANEL * real;
-    size_t positive = 0;
-    if (rg_multiply(n_panels(rbm->n_hidden) * RG_PANEL, self->batch_size, &positive) != RG_OK) {
+    work->mean_rows = n_rows + 3;
+    work->scratch_bytes = layer_scratch_bytes(rbm, n_rows);
+    size_t means = 0;
+    if (rg_multiply(panels * RG_PANEL, work->mean_rows, &means) != RG_OK) {
         return RG_ERR_OVERFLOW;
     }
-    work->rows = rg_alloc(self->batch_size + negative, 8 * rg_bits_words(rbm->n_visible));
+    bool weighted = self->row_weights != NULL;
+    bool centred = self->visible_offset != NULL;
+    work->rows = rg_alloc(n_rows, 8 * rg_bits_words(rbm->n_visible));
     work->hidden = rg_alloc(negative, 8 * rg_bits_words(rbm->n_hidden));
-    work->transposed = rg_alloc(rbm->n_visible, inputs / 8);
-    work->positive = rg_alloc(positive, real);
+    work->transposed = rg_alloc(rbm->n_visible, 8 * rg_bits_words(n_rows));
+    work->means = rg_alloc(means, real);
+    work->share = rg_alloc(n_rows, real);
+    work->scale = rg_alloc(n_rows, real);
+    work->share_panel = rg_alloc(weighted ? work->mean_rows * RG_PANEL : 1, real);
+    work->visible_shift = rg_alloc(centred ? n_panels(rbm->n_hidden) * rbm->n_visible : 1, real);
     work->scratch = rg_alloc(self->workers, work->scratch_bytes);
     return work->rows == NULL || work->hidden == NULL || work->transposed == NULL ||
-                   work->positive == NULL || work->scratch == NULL
+                   work->means == NULL || work->share == NULL || work->scale == NULL ||
+                   work->share_panel == NULL || work->visible_shift == NULL || work->scratch == NULL
                ? RG_ERR_MEMORY
                : RG_OK;
 }
@@ -333,7 +358,11 @@ void rg_rbm_train_free(rg_rbm_train_t *self)
         rg_free(work->rows);
         rg_free(work->hidden);
         rg_free(work->transposed);
-        rg_free(work->positive);
+        rg_free(work->means);
+        rg_free(work->share);
+        rg_free(work->scale);
+        rg_free(work->share_panel);
+        rg_free(work->visible_shift);
         rg_free(work->scratch);
         rg_free(work);
     }
@@ -347,13 +376,16 @@ static void finish_batch(rg_rbm_train_t *job)
     size_t words = rg_bits_words(job->rbm->n_visible);
     size_t batch = batch_rows(job);
     size_t negative = negative_rows(job, batch);
-    const uint64_t *rows = &work->rows[job->batch_size * words];
+    const uint64_t *rows = &work->rows[batch * words];
     if (!job->persistent) {
         for (size_t i = 0; i < batch * words; i++) {
             job->n_different += (uint64_t)__builtin_popcountll(work->rows[i] ^ rows[i]);
         }
     }
     memcpy(job->negative, rows, 8 * words * negative);
+    if (job->persistent && job->k > 0) {
+        memcpy(job->hidden, work->hidden, 8 * rg_bits_words(job->rbm->n_hidden) * negative);
+    }
     job->n_negative = negative;
     job->next_row += batch;
     job->step++;
@@ -396,12 +428,6 @@ int rg_rbm_train_run(rg_rbm_train_t *self, size_t max_stages)
     /* the slice may end inside a batch, never behind the last one */
     size_t left = batches < SIZE_MAX / per_batch ? batches * per_batch - self->stage : SIZE_MAX;
     train_slice_t slice = {.job = self, .n_stages = left < max_stages ? left : max_stages};
-    work_t *work = self->workspace;
-    size_t words = rg_bits_words(self->rbm->n_visible);
-    if (self->persistent && !work->started) {
-        memcpy(&work->rows[self->batch_size * words], self->negative, 8 * words * self->n_chains);
-        work->started = true;
-    }
     rg_team_run(self->workers, train_worker, &slice);
     bool finite = self->rbm->single ? all_finite_f32(self->rbm) : all_finite_f64(self->rbm);
     if (!finite) {

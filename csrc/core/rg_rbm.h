@@ -1,7 +1,8 @@
 /* rg_rbm.h: Bernoulli restricted Boltzmann machines on packed bits: Gibbs steps and training.
  *
  * E(v, h) = -b.v - c.h - v.W h with units -1/+1 (spin) or 0/1. Weights live in panels of 16
- * hidden units: weights[panel][visible][16], hidden units beyond n_hidden have weight 0. float32
+ * hidden units: weights[panel][visible][16], with zeros for hidden units beyond n_hidden and for
+ * visible rows up to a multiple of 16. float32
  * (`single`) or float64; the bits drawn do not depend on the instruction set or on workers.
  * States are row-packed bits (rg_bits.h). */
 #ifndef RG_RBM_H
@@ -17,7 +18,7 @@ typedef struct {
     size_t n_hidden;
     bool spin;
     bool single;
-    void *weights;      /* panels of n_hidden, x n_visible x 16 */
+    void *weights;      /* panels of n_hidden, x n_visible padded to 16, x 16 */
     void *visible_bias; /* padded to a multiple of 16 */
     void *hidden_bias;  /* likewise */
 } rg_rbm_t;
@@ -64,28 +65,57 @@ int RG_WARN_UNUSED rg_rbm_mean(const rg_rbm_t *rbm, bool to_hidden, const uint64
                                size_t n_rows, size_t workers, void *mean);
 
 /* Contrastive divergence over batches of `order`. Per batch, with B data rows v0 and M negative
- * rows (CD: M = B, started at v0; PCD: M = n_chains, started at `negative`), k Gibbs steps give
- * v1, and with p = E[h | v]
- *   velocity = momentum velocity + rate ((v0' p0)/B - (v1' p1)/M - l1 sign(W));  W += velocity
- * and likewise for the biases without l1 (Hinton 2002, Neural Computation 14, 1771; Tieleman
- * 2008). The half-step t of batch s draws from (key, RG_PURPOSE_RBM_TRAIN, s << 32 | t << 20 |
- * panel). Sums run in the order of rg_lookup.h. */
+ * rows v1, p = E[h | v], and <>_d, <>_m the means over the rows of either side (row weights w:
+ * <g>_d = sum w g / sum w, and with CD <>_m likewise), the gradients are
+ *   g_W = <v0 p0'>_d - <v1 p1'>_m - l1 sign(W) - l2 W
+ *   g_b = <v0>_d - <v1>_m
+ *   g_c = <p0>_d - <p1>_m + sparsity_cost (sparsity_target - q)
+ * velocity = momentum velocity + rate g, and the parameters move by their velocities.
+ * CD (Hinton 2002, Neural Computation 14, 1771): M = B; k Gibbs steps from v0 give v1.
+ * PCD (Tieleman 2008): M = n_chains; `hidden` holds the chains' h, k Gibbs steps v, h, .. v give
+ * v1, and the next h is drawn from p1 of the weights before the update, so that one product
+ * serves p0, p1 and the draw. k = 0: `negative` is taken as v1, the caller moves the chains.
+ *
+ * hidden_average q (Hinton's guide, section 11, with the hidden biases alone): a running mean of
+ * <p0>_d, q += (1 - decay)(<p0>_d - q), before it is used.
+ *
+ * Offsets mu, lambda (Melchior, Fischer, Wiskott 2016, JMLR 17, 99; Montavon, Mueller 2012): after
+ * mu += nu (<v0>_d - mu) and lambda += nu (<p0>_d - lambda) with nu = offset_rate, the gradient of
+ * W is of the centred states, <(v - mu)(p - lambda)'>, and the machine moves as the centred one
+ * E = -(v - mu).b' - (h - lambda).c' - (v - mu).W (h - lambda) does, whose biases have the
+ * velocities: b += visible_velocity - V lambda, c += hidden_velocity - V' mu, V = the velocity of
+ * W. Turning data units round (v -> -v or 1 - v) turns the whole training round.
+ *
+ * The half-step t of batch s draws from (key, RG_PURPOSE_RBM_TRAIN, s << 32 | t << 20 | panel):
+ * CD h at t = 0, v at 1, .. v at 2k - 1; PCD v at 1, .. v at 2k - 1, h at 2k. Sums run in the order
+ * of rg_lookup.h and rg_update.h. */
 typedef struct {
     rg_rbm_t *rbm;
     void *weight_velocity; /* panels, like rbm->weights */
     void *visible_velocity;
     void *hidden_velocity;
-    const uint64_t *data;  /* row-packed */
-    const uint32_t *order; /* n_rows row numbers: the epoch's shuffle */
+    const uint64_t *data;      /* row-packed */
+    const double *row_weights; /* by row of data, > 0; or NULL */
+    const uint32_t *order;     /* n_rows row numbers: the epoch's shuffle */
     size_t n_rows;
     size_t batch_size;
-    uint64_t *negative; /* CD: batch_size rows (out: the last v1); PCD: n_chains rows (in, out) */
+    uint64_t *negative; /* CD: batch_size rows, PCD: n_chains; out: the last v1; k = 0: in */
+    uint64_t *hidden;   /* PCD with k > 0: n_chains x words(n_hidden), in and out */
     size_t n_chains;
     bool persistent;
-    size_t k; /* 1 .. 2047 */
+    size_t k; /* CD 1 .. 2047, PCD 0 .. 2047 */
     double learning_rate;
     double momentum;
     double l1;
+    double l2;
+    void *visible_offset; /* both or neither; of the machine's type, padded like the biases */
+    void *hidden_offset;
+    double offset_rate;
+    void *hidden_average; /* NULL: no sparsity; else padded like the biases */
+    double sparsity_target;
+    double sparsity_cost;
+    double sparsity_decay;
+    double *hidden_sum; /* n_hidden, or NULL: gets sum_batches (sum w) <p0>_d */
     uint64_t key[4];
     size_t workers;
     /* cursor: zeros at the start of an epoch (step: of the training); kept up to whole batches */
@@ -102,9 +132,9 @@ typedef struct {
  * case. */
 int RG_WARN_UNUSED rg_rbm_train_init(rg_rbm_train_t *self);
 
-/* Do up to max_stages stages; a batch has 2k + 1 of them, and parameters, velocities, cursor and
- * `negative` change only at its end: a job dropped in between goes on with that batch when a new
- * job starts from them. RG_OK (epoch done), RG_MORE, RG_ERR_NONFINITE. */
+/* Do up to max_stages stages; a batch has 2k + 1 of them, and parameters, velocities, averages,
+ * chains and cursor change only at its end: a job dropped in between goes on with that batch when a
+ * new job starts from them. RG_OK (epoch done), RG_MORE, RG_ERR_NONFINITE. */
 int RG_WARN_UNUSED rg_rbm_train_run(rg_rbm_train_t *self, size_t max_stages);
 void rg_rbm_train_free(rg_rbm_train_t *self);
 

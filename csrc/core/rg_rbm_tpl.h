@@ -24,24 +24,36 @@ static void R_(unit)(const rg_unit_t *unit, rg_stream_t *stream, const REAL *inp
     }
 }
 
-/* W transposed for 16 visible units: out is (hidden panels x 16) x 16. */
-static void R_(transpose_panel)(const rg_rbm_t *rbm, size_t panel, REAL *out)
+/* The kernels of this real type, as functions of void pointers. */
+static void R_(row_means)(const rg_factors_t *job, const void *p, void *mean)
 {
-    const REAL *weights = rbm->weights;
-    size_t units = panel_units(rbm->n_visible, panel);
-    for (size_t p = 0; p < n_panels(rbm->n_hidden); p++) {
-        const REAL *tile = &weights[(p * rbm->n_visible + panel * RG_PANEL) * RG_PANEL];
-        REAL *to = &out[p * RG_PANEL * RG_PANEL];
-        for (size_t j = 0; j < RG_PANEL; j++) {
-            for (size_t i = 0; i < RG_PANEL; i++) {
-                to[j * RG_PANEL + i] = i < units ? tile[i * RG_PANEL + j] : (REAL)0;
-            }
-        }
+    if (sizeof(REAL) == sizeof(float)) {
+        rg_kernels()->row_means_f32(job, p, mean);
+    } else {
+        rg_kernels()->row_means_f64(job, p, mean);
+    }
+}
+
+static void R_(factors)(const rg_factors_t *job, void *p)
+{
+    if (sizeof(REAL) == sizeof(float)) {
+        rg_kernels()->factors_f32(job, p);
+    } else {
+        rg_kernels()->factors_f64(job, p);
+    }
+}
+
+static void R_(update)(const rg_update_t *job, void *velocity, void *weights)
+{
+    if (sizeof(REAL) == sizeof(float)) {
+        rg_kernels()->update_f32(job, velocity, weights);
+    } else {
+        rg_kernels()->update_f64(job, velocity, weights);
     }
 }
 
 /* One panel of a layer given the other layer: bits if a stream is given, means if `mean` is
- * (n_rows x 16; may be the scratch). scratch: layer_scratch_bytes. */
+ * (n_rows x 16; may be the scratch of the inputs, n_rows x 16). */
 static void R_(layer)(const layer_t *layer, rg_stream_t *stream, rg_panel_bits_t *bits, REAL *mean,
                       void *scratch)
 {
@@ -49,14 +61,7 @@ static void R_(layer)(const layer_t *layer, rg_stream_t *stream, rg_panel_bits_t
     size_t n_drawn = layer->to_hidden ? rbm->n_hidden : rbm->n_visible;
     size_t n_given = layer->to_hidden ? rbm->n_visible : rbm->n_hidden;
     REAL *input = scratch;
-    REAL *tile = &input[layer->n_rows * RG_PANEL];
-    const REAL *weights = tile;
     const REAL *bias = layer->to_hidden ? rbm->hidden_bias : rbm->visible_bias;
-    if (layer->to_hidden) {
-        weights = &((const REAL *)rbm->weights)[layer->panel * rbm->n_visible * RG_PANEL];
-    } else {
-        R_(transpose_panel)(rbm, layer->panel, tile);
-    }
     for (size_t row = 0; row < layer->n_rows; row++) {
         memcpy(&input[row * RG_PANEL], &bias[layer->panel * RG_PANEL], RG_PANEL * sizeof(REAL));
     }
@@ -64,8 +69,13 @@ static void R_(layer)(const layer_t *layer, rg_stream_t *stream, rg_panel_bits_t
                            .stride = rg_bits_words(n_given),
                            .n_rows = layer->n_rows,
                            .n_inputs = n_given,
-                           .spin = rbm->spin};
-    R_(lookup)(&product, weights, input);
+                           .spin = rbm->spin,
+                           .tile_rows = layer->to_hidden ? 0 : panel_rows(rbm->n_visible)};
+    size_t rows = layer->to_hidden ? panel_rows(rbm->n_visible) : RG_PANEL;
+    R_(lookup)(&product, &((const REAL *)rbm->weights)[layer->panel * rows * RG_PANEL], input);
+    if (stream == NULL && mean == NULL) {
+        return;
+    }
     rg_unit_t unit = {.n_rows = layer->n_rows,
                       .n_units = panel_units(n_drawn, layer->panel),
                       .spin = rbm->spin,
@@ -81,29 +91,31 @@ static void R_(train_stream)(const rg_rbm_train_t *job, size_t half_step, size_t
                    job->step << 32 | (uint64_t)half_step << 20 | panel);
 }
 
-/* Where the negative rows stand: behind room for a full batch, whatever this batch's length. */
+/* The negative rows stand right behind the batch's. */
 static uint64_t *R_(negative_at)(const rg_rbm_train_t *job)
 {
     const work_t *work = job->workspace;
-    return &work->rows[job->batch_size * rg_bits_words(job->rbm->n_visible)];
+    return &work->rows[batch_rows(job) * rg_bits_words(job->rbm->n_visible)];
 }
 
-/* p0 of a panel, and the first draw of h: from v0 (CD) or from the chains (PCD). */
+/* Means of the rows of a panel, data then negative: kept per panel from the positive phase of CD
+ * to the update, else per worker. */
+static REAL *R_(means_at)(const rg_rbm_train_t *job, size_t panel, size_t worker)
+{
+    const work_t *work = job->workspace;
+    return &((REAL *)work->means)[(job->persistent ? worker : panel) * work->mean_rows * RG_PANEL];
+}
+
+/* CD: p0 of a panel, and the first draw of h. */
 static void R_(positive_panel)(const rg_rbm_train_t *job, size_t batch, size_t panel, void *scratch)
 {
     const work_t *work = job->workspace;
-    REAL *positive = &((REAL *)work->positive)[panel * job->batch_size * RG_PANEL];
-    rg_panel_bits_t *hidden = (rg_panel_bits_t *)work->hidden + panel;
     layer_t layer = {
         .rbm = job->rbm, .to_hidden = true, .given = work->rows, .n_rows = batch, .panel = panel};
     rg_stream_t stream;
     R_(train_stream)(job, 0, panel, &stream);
-    R_(layer)(&layer, job->persistent ? NULL : &stream, hidden, positive, scratch);
-    if (job->persistent) {
-        layer.given = R_(negative_at)(job);
-        layer.n_rows = job->n_chains;
-        R_(layer)(&layer, &stream, hidden, NULL, scratch);
-    }
+    R_(layer)(&layer, &stream, (rg_panel_bits_t *)work->hidden + panel, R_(means_at)(job, panel, 0),
+              scratch);
 }
 
 /* Half-step t >= 1 of the negative rows for one panel. */
@@ -123,113 +135,234 @@ static void R_(negative_panel)(const rg_rbm_train_t *job, size_t rows, size_t t,
     R_(layer)(&layer, &stream, (rg_panel_bits_t *)drawn + panel, NULL, scratch);
 }
 
-/* Bits of 64 visible units over the batch and the negative rows, and those units' biases. */
-static void R_(transpose_word)(const rg_rbm_train_t *job, size_t batch, size_t negative,
-                               size_t word)
+/* Transpose the states of 64 visible units over all rows of the batch; count those that are on
+ * among the data (count[i]) and among all rows (count[64 + i]). */
+static void R_(transpose_word)(const rg_rbm_train_t *job, size_t batch, size_t n_rows, size_t word,
+                               size_t *count)
 {
     const work_t *work = job->workspace;
-    const rg_rbm_t *rbm = job->rbm;
-    size_t words = rg_bits_words(rbm->n_visible);
-    size_t stride = rg_bits_words(batch) + rg_bits_words(negative);
-    size_t units = rbm->n_visible - 64 * word < 64 ? rbm->n_visible - 64 * word : 64;
-    size_t count[2][64] = {{0}};
-    size_t to = 0;
-    for (size_t side = 0; side < 2; side++) {
-        const uint64_t *rows = side == 0 ? work->rows : R_(negative_at)(job);
-        size_t n_rows = side == 0 ? batch : negative;
-        for (size_t first = 0; first < n_rows; first += 64, to++) {
-            uint64_t tile[64] = {0};
-            for (size_t r = 0; r < 64 && first + r < n_rows; r++) {
-                tile[r] = rows[(first + r) * words + word];
-            }
-            rg_bits_transpose64(tile);
-            for (size_t i = 0; i < units; i++) {
-                work->transposed[(64 * word + i) * stride + to] = tile[i];
-                count[side][i] += (size_t)__builtin_popcountll(tile[i]);
-            }
+    size_t words = rg_bits_words(job->rbm->n_visible);
+    size_t stride = rg_bits_words(n_rows);
+    size_t units = job->rbm->n_visible - 64 * word < 64 ? job->rbm->n_visible - 64 * word : 64;
+    memset(count, 0, 128 * sizeof *count);
+    for (size_t first = 0; first < n_rows; first += 64) {
+        _Alignas(64) uint64_t tile[64] = {0};
+        for (size_t r = 0; r < 64 && first + r < n_rows; r++) {
+            tile[r] = work->rows[(first + r) * words + word];
+        }
+        rg_kernels()->transpose64(tile);
+        size_t data = batch <= first ? 0 : batch - first;
+        uint64_t mask = data < 64 ? (UINT64_C(1) << data) - 1 : UINT64_MAX;
+        for (size_t i = 0; i < units; i++) {
+            work->transposed[(64 * word + i) * stride + first / 64] = tile[i];
+            count[i] += (size_t)__builtin_popcountll(tile[i] & mask);
+            count[64 + i] += (size_t)__builtin_popcountll(tile[i]);
         }
     }
-    REAL unit_step = rbm->spin ? 2 : 1;
+}
+
+/* Visible means of 64 units, as fractions of "on": out is 64 x 16, column 0 the data, column 1
+ * the negative rows; weighted by the rows' shares. */
+static void R_(weighted_fractions)(const rg_rbm_train_t *job, size_t n_rows, size_t word,
+                                   size_t units, REAL *out)
+{
+    const work_t *work = job->workspace;
+    rg_lookup_t product = {.bits = &work->transposed[64 * word * rg_bits_words(n_rows)],
+                           .stride = rg_bits_words(n_rows),
+                           .n_rows = units,
+                           .n_inputs = n_rows};
+    memset(out, 0, (size_t)64 * RG_PANEL * sizeof *out);
+    R_(lookup)(&product, work->share_panel, out);
+}
+
+/* Bits of 64 visible units over all rows, the step of their (centred) biases, their offsets. */
+static void R_(visible_word)(const rg_rbm_train_t *job, size_t batch, size_t negative, size_t word)
+{
+    const rg_rbm_t *rbm = job->rbm;
+    size_t units = rbm->n_visible - 64 * word < 64 ? rbm->n_visible - 64 * word : 64;
+    size_t count[128];
+    _Alignas(64) REAL fraction[64 * RG_PANEL];
+    R_(transpose_word)(job, batch, batch + negative, word, count);
+    if (job->row_weights != NULL) {
+        R_(weighted_fractions)(job, batch + negative, word, units, fraction);
+    } else {
+        for (size_t i = 0; i < units; i++) {
+            fraction[i * RG_PANEL] = (REAL)count[i] / (REAL)batch;
+            fraction[i * RG_PANEL + 1] = (REAL)(count[64 + i] - count[i]) / (REAL)negative;
+        }
+    }
     REAL *bias = &((REAL *)rbm->visible_bias)[64 * word];
     REAL *velocity = &((REAL *)job->visible_velocity)[64 * word];
     for (size_t i = 0; i < units; i++) {
-        REAL gradient =
-            unit_step * ((REAL)count[0][i] / (REAL)batch - (REAL)count[1][i] / (REAL)negative);
+        REAL data = fraction[i * RG_PANEL];
+        REAL gradient = (REAL)(rbm->spin ? 2 : 1) * (data - fraction[i * RG_PANEL + 1]);
         velocity[i] = (REAL)job->momentum * velocity[i] + (REAL)job->learning_rate * gradient;
-        bias[i] += velocity[i];
-    }
-}
-
-/* to = scale x from, n x 16, and the column sums added to `sum` row by row. */
-static void R_(scale_rows)(const REAL *from, size_t n, REAL scale, REAL *to, REAL *sum)
-{
-    for (size_t row = 0; row < n; row++) {
-        for (size_t j = 0; j < RG_PANEL; j++) {
-            REAL x = scale * from[row * RG_PANEL + j];
-            to[row * RG_PANEL + j] = x;
-            sum[j] += x;
+        if (job->visible_offset == NULL) {
+            bias[i] += velocity[i];
+        } else {
+            REAL *offset = &((REAL *)job->visible_offset)[64 * word];
+            REAL mean = rbm->spin ? data + data - (REAL)1 : data;
+            offset[i] += (REAL)job->offset_rate * (mean - offset[i]);
         }
     }
 }
 
-/* Gradient and update of one panel of W and of its hidden biases. */
-static void R_(update_panel)(const rg_rbm_train_t *job, size_t batch, size_t negative, size_t panel,
-                             char *scratch)
+/* Centred only: the biases of 64 visible units, b += velocity - sum_panels shift. */
+static void R_(visible_biases)(const rg_rbm_train_t *job, size_t word)
 {
     const work_t *work = job->workspace;
     const rg_rbm_t *rbm = job->rbm;
-    size_t batch_words = rg_bits_words(batch);
-    size_t inputs = 64 * (batch_words + rg_bits_words(negative));
-    REAL *means = (REAL *)(void *)scratch;
-    REAL *factors =
-        (REAL *)(void *)(scratch + layer_scratch_bytes(rbm, job->batch_size + negative));
-    REAL *next = &factors[inputs * RG_PANEL];
-    layer_t layer = {.rbm = rbm,
-                     .to_hidden = true,
-                     .given = R_(negative_at)(job),
-                     .n_rows = negative,
-                     .panel = panel};
-    R_(layer)(&layer, NULL, NULL, means, scratch);
-
-    REAL rate = (REAL)job->learning_rate;
-    REAL momentum = (REAL)job->momentum;
-    REAL *hidden_velocity = &((REAL *)job->hidden_velocity)[panel * RG_PANEL];
-    REAL *hidden_bias = &((REAL *)rbm->hidden_bias)[panel * RG_PANEL];
-    for (size_t j = 0; j < RG_PANEL; j++) {
-        hidden_velocity[j] *= momentum;
-    }
-    memset(factors, 0, inputs * RG_PANEL * sizeof *factors);
-    const REAL *positive = &((const REAL *)work->positive)[panel * job->batch_size * RG_PANEL];
-    R_(scale_rows)(positive, batch, rate / (REAL)batch, factors, hidden_velocity);
-    R_(scale_rows)(means, negative, -rate / (REAL)negative, &factors[64 * batch_words * RG_PANEL],
-                   hidden_velocity);
-    for (size_t j = 0; j < panel_units(rbm->n_hidden, panel); j++) {
-        hidden_bias[j] += hidden_velocity[j];
-    }
-
-    size_t n = rbm->n_visible * RG_PANEL;
-    REAL *weights = &((REAL *)rbm->weights)[panel * n];
-    REAL *velocity = &((REAL *)job->weight_velocity)[panel * n];
-    REAL decay = rate * (REAL)job->l1;
-    for (size_t i = 0; i < n; i++) {
-        REAL sign = (REAL)(weights[i] > 0) - (REAL)(weights[i] < 0);
-        next[i] = momentum * velocity[i] - decay * sign;
-    }
-    rg_lookup_t product = {.bits = work->transposed,
-                           .stride = inputs / 64,
-                           .n_rows = rbm->n_visible,
-                           .n_inputs = inputs,
-                           .spin = rbm->spin};
-    R_(lookup)(&product, factors, next);
-    size_t units = panel_units(rbm->n_hidden, panel);
-    for (size_t i = 0; i < n; i++) {
-        REAL step = i % RG_PANEL < units ? next[i] : (REAL)0;
-        velocity[i] = step;
-        weights[i] += step;
+    const REAL *velocity = job->visible_velocity;
+    const REAL *shift = work->visible_shift;
+    REAL *bias = rbm->visible_bias;
+    for (size_t i = 64 * word; i < rbm->n_visible && i < 64 * (word + 1); i++) {
+        REAL sum = 0;
+        for (size_t panel = 0; panel < n_panels(rbm->n_hidden); panel++) {
+            sum += shift[panel * rbm->n_visible + i];
+        }
+        bias[i] += velocity[i] - sum;
     }
 }
 
-static void R_(gather_batch)(const rg_rbm_train_t *job, size_t batch)
+/* Statistics of a panel's hidden means that outlive the batch, and the velocities of its
+ * (centred) biases. mean: 16 of the data, then 16 of the negative rows. */
+static void R_(hidden_means)(const rg_rbm_train_t *job, size_t panel, const REAL *mean)
+{
+    const work_t *work = job->workspace;
+    REAL *velocity = &((REAL *)job->hidden_velocity)[panel * RG_PANEL];
+    for (size_t j = 0; j < panel_units(job->rbm->n_hidden, panel); j++) {
+        size_t unit = panel * RG_PANEL + j;
+        REAL gradient = mean[j] - mean[RG_PANEL + j];
+        if (job->hidden_sum != NULL) {
+            job->hidden_sum[unit] += work->total * (double)mean[j];
+        }
+        if (job->hidden_offset != NULL) {
+            REAL *offset = &((REAL *)job->hidden_offset)[unit];
+            *offset += (REAL)job->offset_rate * (mean[j] - *offset);
+        }
+        if (job->hidden_average != NULL) {
+            REAL *average = &((REAL *)job->hidden_average)[unit];
+            *average += (REAL)(1 - job->sparsity_decay) * (mean[j] - *average);
+            gradient += (REAL)job->sparsity_cost * ((REAL)job->sparsity_target - *average);
+        }
+        velocity[j] = (REAL)job->momentum * velocity[j] + (REAL)job->learning_rate * gradient;
+    }
+}
+
+/* Rows of means become factors of the gradient, with zero rows up to a multiple of 4; difference
+ * (16) is rate (data - negative means). */
+static void R_(panel_factors)(const rg_rbm_train_t *job, size_t batch, size_t negative,
+                              size_t panel, REAL *means, REAL *difference)
+{
+    const work_t *work = job->workspace;
+    size_t n_rows = batch + negative;
+    _Alignas(64) REAL mean[2 * RG_PANEL];
+    _Alignas(64) static const REAL zeros[RG_PANEL] = {0};
+    const REAL *shares = work->share;
+    rg_factors_t data = {.n_rows = batch, .share = shares};
+    rg_factors_t other = {.n_rows = negative, .share = &shares[batch]};
+    R_(row_means)(&data, means, mean);
+    R_(row_means)(&other, &means[batch * RG_PANEL], &mean[RG_PANEL]);
+    R_(hidden_means)(job, panel, mean);
+    for (size_t j = 0; j < RG_PANEL; j++) {
+        difference[j] = (REAL)job->learning_rate * (mean[j] - mean[RG_PANEL + j]);
+    }
+    const REAL *offset = job->hidden_offset;
+    rg_factors_t all = {.n_rows = n_rows,
+                        .n_units = panel_units(job->rbm->n_hidden, panel),
+                        .scale = work->scale,
+                        .offset = offset != NULL ? &offset[panel * RG_PANEL] : zeros};
+    for (size_t j = all.n_units; j < RG_PANEL; j++) {
+        difference[j] = 0;
+    }
+    R_(factors)(&all, means);
+    memset(&means[n_rows * RG_PANEL], 0, 3 * RG_PANEL * sizeof *means);
+}
+
+/* Means, gradient and update of one panel of W and of its hidden biases. */
+static void R_(update_panel)(const rg_rbm_train_t *job, size_t batch, size_t negative, size_t panel,
+                             size_t worker, void *scratch)
+{
+    const work_t *work = job->workspace;
+    const rg_rbm_t *rbm = job->rbm;
+    size_t first = job->persistent ? 0 : batch; /* CD has p0 already */
+    REAL *means = R_(means_at)(job, panel, worker);
+    rg_stream_t stream;
+    R_(train_stream)(job, 2 * job->k, panel, &stream);
+    layer_t layer = {.rbm = rbm,
+                     .to_hidden = true,
+                     .given = &work->rows[first * rg_bits_words(rbm->n_visible)],
+                     .n_rows = batch + negative - first,
+                     .panel = panel};
+    R_(layer)(&layer, NULL, NULL, &means[first * RG_PANEL], scratch);
+    if (job->persistent && job->k > 0) { /* the chains' next h, from the inputs left in scratch */
+        rg_unit_t unit = {.n_rows = negative,
+                          .n_units = panel_units(rbm->n_hidden, panel),
+                          .spin = rbm->spin,
+                          .bits = (rg_panel_bits_t *)work->hidden + panel,
+                          .stride = panel_stride(rbm->n_hidden)};
+        R_(unit)(&unit, &stream, &((REAL *)scratch)[batch * RG_PANEL], NULL);
+    }
+    _Alignas(64) REAL difference[RG_PANEL];
+    _Alignas(64) REAL hidden_shift[RG_PANEL] = {0};
+    R_(panel_factors)(job, batch, negative, panel, means, difference);
+    size_t from = panel * RG_PANEL;
+    bool centred = job->visible_offset != NULL;
+    rg_update_t step = {.product = {.bits = work->transposed,
+                                    .stride = rg_bits_words(batch + negative),
+                                    .n_rows = rbm->n_visible,
+                                    .n_inputs = batch + negative,
+                                    .spin = rbm->spin},
+                        .momentum = job->momentum,
+                        .l1 = (REAL)job->learning_rate * (REAL)job->l1,
+                        .l2 = (REAL)job->learning_rate * (REAL)job->l2,
+                        .factors = means,
+                        .difference = difference,
+                        .visible_offset = job->visible_offset,
+                        .hidden_offset = centred ? &((REAL *)job->hidden_offset)[from] : NULL,
+                        .visible_shift =
+                            centred ? &((REAL *)work->visible_shift)[panel * rbm->n_visible] : NULL,
+                        .hidden_shift = hidden_shift};
+    size_t at = panel * panel_rows(rbm->n_visible) * RG_PANEL;
+    R_(update)(&step, &((REAL *)job->weight_velocity)[at], &((REAL *)rbm->weights)[at]);
+    const REAL *hidden_velocity = &((REAL *)job->hidden_velocity)[from];
+    REAL *hidden_bias = &((REAL *)rbm->hidden_bias)[from];
+    for (size_t j = 0; j < panel_units(rbm->n_hidden, panel); j++) {
+        hidden_bias[j] += hidden_velocity[j] - hidden_shift[j];
+    }
+}
+
+/* Every row's share of its side's mean, and that times the learning rate with the side's sign. */
+static void R_(row_shares)(const rg_rbm_train_t *job, size_t batch, size_t negative)
+{
+    work_t *work = job->workspace;
+    const uint32_t *rows = &job->order[job->next_row];
+    double total = 0.0;
+    for (size_t i = 0; i < batch; i++) {
+        total += job->row_weights != NULL ? job->row_weights[rows[i]] : 1.0;
+    }
+    work->total = total;
+    REAL *share = work->share;
+    REAL *scale = work->scale;
+    REAL rate = (REAL)job->learning_rate;
+    for (size_t i = 0; i < batch + negative; i++) {
+        bool weighted = job->row_weights != NULL && (i < batch || !job->persistent);
+        double weight = weighted ? job->row_weights[rows[i < batch ? i : i - batch]] : 1.0;
+        double sum = i < batch || weighted ? total : (double)negative;
+        share[i] = (REAL)(weight / sum);
+        scale[i] = (i < batch ? rate : -rate) * share[i];
+    }
+    if (job->row_weights != NULL) {
+        REAL *panel = work->share_panel;
+        memset(panel, 0, work->mean_rows * RG_PANEL * sizeof *panel);
+        for (size_t i = 0; i < batch + negative; i++) {
+            panel[i * RG_PANEL + (i < batch ? 0 : 1)] = share[i];
+        }
+    }
+}
+
+/* Copies of what the batch starts from: its rows, the chains. */
+static void R_(begin_batch)(const rg_rbm_train_t *job, size_t batch, size_t negative)
 {
     const work_t *work = job->workspace;
     size_t words = rg_bits_words(job->rbm->n_visible);
@@ -237,10 +370,16 @@ static void R_(gather_batch)(const rg_rbm_train_t *job, size_t batch)
         size_t from = job->order[job->next_row + row];
         memcpy(&work->rows[row * words], &job->data[from * words], 8 * words);
     }
+    if (job->persistent && job->k == 0) {
+        memcpy(R_(negative_at)(job), job->negative, 8 * words * negative);
+    } else if (job->persistent) {
+        memcpy(work->hidden, job->hidden, 8 * rg_bits_words(job->rbm->n_hidden) * negative);
+    }
+    R_(row_shares)(job, batch, negative);
 }
 
-/* One stage of the running batch: 0 means and first draws, 1 .. 2k-1 Gibbs half-steps of the
- * negative rows, 2k the update. */
+/* One stage of the running batch: 0 copies (CD: also p0 and the first draw of h), 1 .. 2k-1 Gibbs
+ * half-steps of the negative rows, 2k the update. */
 static void R_(train_stage)(const rg_rbm_train_t *job, rg_team_t *team, size_t worker)
 {
     const work_t *work = job->workspace;
@@ -249,46 +388,57 @@ static void R_(train_stage)(const rg_rbm_train_t *job, rg_team_t *team, size_t w
     size_t batch = batch_rows(job);
     size_t negative = negative_rows(job, batch);
     size_t hidden_panels = n_panels(job->rbm->n_hidden);
+    size_t words = rg_bits_words(job->rbm->n_visible);
     if (job->stage == 0) {
         if (worker == 0) {
-            R_(gather_batch)(job, batch);
+            R_(begin_batch)(job, batch, negative);
         }
         rg_team_barrier(team);
-        for (size_t p = worker; p < hidden_panels; p += n_workers) {
+        for (size_t p = worker; p < hidden_panels && !job->persistent; p += n_workers) {
             R_(positive_panel)(job, batch, p, scratch);
         }
     } else if (job->stage < 2 * job->k) {
-        bool to_hidden = job->stage % 2 == 0;
-        size_t panels = to_hidden ? hidden_panels : n_panels(job->rbm->n_visible);
+        size_t panels = job->stage % 2 == 0 ? hidden_panels : n_panels(job->rbm->n_visible);
         for (size_t p = worker; p < panels; p += n_workers) {
             R_(negative_panel)(job, negative, job->stage, p, scratch);
         }
-    } else {
-        for (size_t w = worker; w < rg_bits_words(job->rbm->n_visible); w += n_workers) {
-            R_(transpose_word)(job, batch, negative, w);
+    }
+    if (job->stage == 2 * job->k) {
+        for (size_t w = worker; w < words; w += n_workers) {
+            R_(visible_word)(job, batch, negative, w);
         }
         rg_team_barrier(team);
         for (size_t p = worker; p < hidden_panels; p += n_workers) {
-            R_(update_panel)(job, batch, negative, p, scratch);
+            R_(update_panel)(job, batch, negative, p, worker, scratch);
+        }
+        rg_team_barrier(team);
+        for (size_t w = worker; w < words && job->visible_offset != NULL; w += n_workers) {
+            R_(visible_biases)(job, w);
         }
     }
 }
 
+/* x * 0 is 0 for finite x, else NaN; several sums hide the latency. */
+static bool R_(finite)(const REAL *x, size_t n)
+{
+    REAL sum[RG_PANEL] = {0};
+    REAL rest = 0;
+    for (size_t i = 0; i + RG_PANEL <= n; i += RG_PANEL) {
+        for (size_t j = 0; j < RG_PANEL; j++) {
+            sum[j] += x[i + j] * (REAL)0;
+        }
+    }
+    for (size_t j = 0; j < RG_PANEL; j++) {
+        rest += sum[j];
+    }
+    return rest == (REAL)0;
+}
+
+/* Whether every parameter is finite; the arrays are padded to whole panels. */
 static bool R_(all_finite)(const rg_rbm_t *rbm)
 {
-    const REAL *weights = rbm->weights;
-    size_t n = n_panels(rbm->n_hidden) * rbm->n_visible * RG_PANEL;
-    REAL sum = 0; /* x * 0 is 0 for finite x, else NaN */
-    for (size_t i = 0; i < n; i++) {
-        sum += weights[i] * (REAL)0;
-    }
-    const REAL *bias = rbm->visible_bias;
-    for (size_t i = 0; i < rbm->n_visible; i++) {
-        sum += bias[i] * (REAL)0;
-    }
-    bias = rbm->hidden_bias;
-    for (size_t i = 0; i < rbm->n_hidden; i++) {
-        sum += bias[i] * (REAL)0;
-    }
-    return sum == (REAL)0;
+    size_t hidden = panel_rows(rbm->n_hidden);
+    size_t visible = panel_rows(rbm->n_visible);
+    return R_(finite)(rbm->weights, hidden * visible) && R_(finite)(rbm->visible_bias, visible) &&
+           R_(finite)(rbm->hidden_bias, hidden);
 }

@@ -2,8 +2,7 @@
 
 #include <math.h>
 
-/* Variant 13 of Stafford's 64-bit mixers, as in SplitMix64. */
-static uint64_t mix64(uint64_t x)
+uint64_t rg_mix64(uint64_t x)
 {
     x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
     x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
@@ -19,14 +18,28 @@ void rg_stream_init(rg_stream_t *self, const uint64_t key[4], uint64_t purpose, 
     for (size_t word = 0; word < 4; word++) {
         uint64_t common = FOLD[word];
         for (size_t i = 0; i < 4; i++) {
-            common = mix64((common ^ key[i]) + FOLD[word]);
+            common = rg_mix64((common ^ key[i]) + FOLD[word]);
         }
-        common = mix64((common ^ purpose) + FOLD[word]);
-        common = mix64((common ^ index) + FOLD[word]);
+        common = rg_mix64((common ^ purpose) + FOLD[word]);
+        common = rg_mix64((common ^ index) + FOLD[word]);
         for (size_t lane = 0; lane < RG_LANES; lane++) {
-            self->s[word][lane] = mix64((common ^ lane) + FOLD[word]);
+            self->s[word][lane] = rg_mix64((common ^ lane) + FOLD[word]);
         }
     }
+}
+
+bool rg_stream_dead(const uint64_t *words)
+{
+    for (size_t lane = 0; lane < RG_LANES; lane++) {
+        uint64_t any = 0;
+        for (size_t word = 0; word < 4; word++) {
+            any |= words[word * RG_LANES + lane];
+        }
+        if (any == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static uint64_t rotate_left(uint64_t x, int k)

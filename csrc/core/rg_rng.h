@@ -42,6 +42,12 @@ typedef struct {
  * and lane, so two streams agree in a lane with probability 2^-256. */
 void rg_stream_init(rg_stream_t *self, const uint64_t key[4], uint64_t purpose, uint64_t index);
 
+/* A mixer of 64 bits: variant 13 of Stafford's, as in SplitMix64. */
+uint64_t rg_mix64(uint64_t x);
+
+/* Is a lane of this state (4 x 8 words, as in rg_stream_t) all zero? It would stay so for ever. */
+bool rg_stream_dead(const uint64_t *words);
+
 /* The next plane. Scalar twin of the vector step in kernels/. */
 void rg_stream_plane(rg_stream_t *self, uint64_t plane[RG_LANES]);
 

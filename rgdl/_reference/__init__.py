@@ -18,14 +18,22 @@ from rgdl._reference._exact import (
     rbm_free_energies,
     walsh_hadamard,
 )
+from rgdl._reference._field import field_chains, field_sums, field_sweep
 from rgdl._reference._ising import (
     biased_plane,
+    fold,
+    fold_sweep,
     ising_block,
+    ising_start,
+    ising_sweep,
     site_groups,
     threshold_bits,
     update_group,
+    update_table,
 )
+from rgdl._reference._perfect import perfect_block, perfect_sweep
 from rgdl._reference._rbm import (
+    TrainOptions,
     exp_minus,
     lookup_product,
     rbm_batch,
@@ -35,28 +43,40 @@ from rgdl._reference._rbm import (
 )
 from rgdl._reference._states import states_count, states_sums, states_table, terms_sums
 from rgdl._reference._streams import Stream, exp, log, normals, permutation
+from rgdl._reference._temper import exchange_mask, temper
 from rgdl._reference._transfer import column_weights, torus_sum, transfer_apply
 
 __all__ = [
     "Pool",
     "Stream",
     "Strips",
+    "TrainOptions",
     "biased_plane",
     "bond_probability",
     "cluster_chain",
     "column_weights",
     "decimate",
+    "exchange_mask",
     "exp",
     "exp_minus",
+    "field_chains",
+    "field_sums",
+    "field_sweep",
+    "fold",
+    "fold_sweep",
     "ising_block",
     "ising_enumerate",
+    "ising_start",
     "ising_sums",
+    "ising_sweep",
     "kadanoff",
     "log",
     "lookup_product",
     "majority",
     "normals",
     "operator_sums",
+    "perfect_block",
+    "perfect_sweep",
     "permutation",
     "rbm_batch",
     "rbm_free_energies",
@@ -66,6 +86,7 @@ __all__ = [
     "states_sums",
     "states_table",
     "swendsen_wang",
+    "temper",
     "terms_sums",
     "threshold_bits",
     "torus_sum",
@@ -73,6 +94,7 @@ __all__ = [
     "unit_draws",
     "unit_means",
     "update_group",
+    "update_table",
     "walsh_hadamard",
     "wolff",
 ]

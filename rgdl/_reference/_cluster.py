@@ -160,7 +160,7 @@ class Pool:
 
 @dataclass
 class Flood:
-    """A cluster that grows word by word; a word's bonds are drawn when it is touched."""
+    """A cluster that grows word by word; bonds are drawn when a word is touched."""
 
     strips: Strips
     spins: Spins

@@ -1,8 +1,10 @@
 """Boltzmann machines (rg_lookup.h, rg_unit.h, rg_rbm.c)."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from rgdl._reference._streams import (
     _LN2_HI,
@@ -113,9 +115,98 @@ def rbm_gibbs(
     return v, h
 
 
-def _padded(x: Reals) -> Reals:
-    """Rows filled up with zeros to a multiple of 64."""
-    return np.pad(x, ((0, -len(x) % 64), (0, 0)))
+@dataclass
+class TrainOptions:
+    """Options and running state of a training beside its parameters (rg_rbm.h)."""
+
+    learning_rate: float = 0.05
+    momentum: float = 0.0
+    l1: float = 0.0
+    l2: float = 0.0
+    visible_offset: Reals | None = None
+    hidden_offset: Reals | None = None
+    offset_rate: float = 0.0
+    hidden_average: Reals | None = None
+    sparsity_target: float = 0.0
+    sparsity_cost: float = 0.0
+    sparsity_decay: float = 0.0
+
+
+def _row_sum(share: Reals, rows: Reals) -> Reals:
+    total: Reals = np.zeros_like(rows[0])
+    for weight, row in zip(share, rows, strict=True):
+        total += weight * row
+    return total
+
+
+def _hidden_statistics(o: TrainOptions, mean0: Reals, mean1: Reals) -> Reals:
+    """Update what outlives the batch; return the gradient of c."""
+    real = mean0.dtype.type
+    gradient = mean0 - mean1
+    if o.hidden_offset is not None:
+        o.hidden_offset += real(o.offset_rate) * (mean0 - o.hidden_offset)
+    if o.hidden_average is not None:
+        q = o.hidden_average
+        q += real(1 - o.sparsity_decay) * (mean0 - q)
+        gradient += real(o.sparsity_cost) * (real(o.sparsity_target) - q)
+    return gradient
+
+
+def _halves(x: Reals) -> Reals:
+    """Sum 16 columns by adding halves."""
+    while x.shape[1] > 1:
+        half = x.shape[1] // 2
+        x = x[:, :half] + x[:, half:]
+    return np.asarray(x[:, 0])
+
+
+def _shifts(vW: Reals, mu: Reals, lam: Reals) -> tuple[Reals, Reals]:
+    """V lambda and V' mu in the kernels' order of summation."""
+    n_hidden = vW.shape[1]
+    wide = np.pad(vW * lam, ((0, 0), (0, -n_hidden % PANEL)))
+    up = np.zeros_like(mu)
+    for p in range(0, n_hidden, PANEL):
+        up += _halves(wide[:, p : p + PANEL])
+    return up, _row_sum(mu, vW)
+
+
+def _visible_fractions(
+    on: Reals, share: Reals, n0: int, weighted: bool
+) -> tuple[Reals, Reals]:
+    """How often each visible unit is on: among the data, among the negative rows."""
+    real = on.dtype.type
+    if not weighted:
+        n1 = len(on) - n0
+        return on[:n0].sum(axis=0) / real(n0), on[n0:].sum(axis=0) / real(n1)
+    sides = np.zeros((len(on), 2), real)
+    sides[:n0, 0], sides[n0:, 1] = share[:n0], share[n0:]
+    zeros = np.zeros((on.shape[1], 2), real)
+    out = lookup_product(np.ascontiguousarray(on.T), sides, zeros)
+    return out[:, 0], out[:, 1]
+
+
+def _negative_phase(
+    parameters: tuple[Reals, Reals, Reals],
+    spin: bool,
+    v: Reals,
+    h: Reals | None,
+    k: int,
+    key: Words,
+    step: int,
+) -> tuple[Reals, Reals | None]:
+    """Rows v1 from the data (CD, h None) or the chains' h; PCD's next h."""
+    W, b, c = parameters
+    persistent = h is not None
+    if k == 0:
+        return v, h
+    for t in range(1 if persistent else 0, 2 * k + (1 if persistent else 0)):
+        index = step << 32 | t << 20
+        if t % 2 == 0:
+            h = _draw_layer(v, W, c, spin, key, PURPOSE_RBM_TRAIN, index)
+        else:
+            assert h is not None
+            v = _draw_layer(h, W.T, b, spin, key, PURPOSE_RBM_TRAIN, index)
+    return v, h
 
 
 def rbm_batch(
@@ -123,43 +214,55 @@ def rbm_batch(
     velocities: tuple[Reals, Reals, Reals],
     spin: bool,
     v0: Reals,
-    chains: Reals | None,
+    chains: tuple[Reals, Reals] | None,
     k: int,
-    learning_rate: float,
-    momentum: float,
-    l1: float,
+    o: TrainOptions,
     key: Words,
     step: int,
-) -> Reals:
-    """One batch of CD (chains None) or PCD, in place; returns the negative rows."""
+    row_weights: npt.NDArray[np.float64] | None = None,
+) -> tuple[Reals, Reals | None]:
+    """One batch of CD (chains None) or PCD (chains v, h), in place; gives v1 and h."""
     W, b, c = parameters
     vW, vb, vc = velocities
     real = W.dtype.type
-    rate, keep = real(learning_rate), real(momentum)
+    rate, keep = real(o.learning_rate), real(o.momentum)
+    v, h = (v0, None) if chains is None else chains
+    v1, h = _negative_phase(parameters, spin, v, h, k, key, step)
     p0 = unit_means(_layer_inputs(v0, W, c), spin)
-    v1 = v0 if chains is None else chains
-    for t in range(2 * k):
-        index = step << 32 | t << 20
-        if t % 2 == 0:
-            h = _draw_layer(v1, W, c, spin, key, PURPOSE_RBM_TRAIN, index)
-        else:
-            v1 = _draw_layer(h, W.T, b, spin, key, PURPOSE_RBM_TRAIN, index)
     p1 = unit_means(_layer_inputs(v1, W, c), spin)
 
-    n0, n1 = (v0 > 0).sum(axis=0), (v1 > 0).sum(axis=0)
-    difference = n0.astype(real) / real(len(v0)) - n1.astype(real) / real(len(v1))
-    vb[:] = keep * vb + rate * (real(2 if spin else 1) * difference)
-    b += vb
+    n0, n1 = len(v0), len(v1)
+    weights = np.ones(n0) if row_weights is None else row_weights
+    total = np.add.accumulate(weights)[-1]  # row by row
+    share0 = (weights / total).astype(real)
+    share1 = share0 if chains is None else np.full(n1, 1.0 / n1).astype(real)
+    share = np.concatenate([share0, share1])
 
-    f0 = rate / real(len(v0)) * p0
-    f1 = -rate / real(len(v1)) * p1
-    vc *= keep
-    for row in (*f0, *f1):
-        vc += row
-    c += vc
+    on = (np.concatenate([v0, v1]) > 0).astype(real)
+    f0, f1 = _visible_fractions(on, share, n0, row_weights is not None)
+    vb[:] = keep * vb + rate * (real(2 if spin else 1) * (f0 - f1))
+    mu, lam = o.visible_offset, o.hidden_offset
+    if mu is not None:
+        mu += real(o.offset_rate) * ((f0 + f0 - real(1) if spin else f0) - mu)
 
-    x = np.concatenate([_padded(v0), _padded(v1)]).T
-    factors = np.concatenate([_padded(f0), _padded(f1)])
-    vW[:] = lookup_product(x, factors, keep * vW - rate * real(l1) * np.sign(W))
+    mean0, mean1 = _row_sum(share0, p0), _row_sum(share1, p1)
+    vc[:] = keep * vc + rate * _hidden_statistics(o, mean0, mean1)
+
+    scale = np.concatenate([rate * share0, -rate * share1])[:, None]
+    p = np.concatenate([p0, p1])
+    factors = scale * (p if lam is None else p - lam)
+    l1, l2 = rate * real(o.l1), rate * real(o.l2)
+    vW[:] = (keep * vW - l1 * np.sign(W)) - l2 * W
+    if mu is not None:
+        vW -= mu[:, None] * (rate * (mean0 - mean1))
+    x = np.concatenate([v0, v1]).T
+    vW[:] = lookup_product(np.ascontiguousarray(x), factors, vW)
     W += vW
-    return v1
+    if mu is None or lam is None:
+        b += vb
+        c += vc
+    else:
+        up, down = _shifts(vW, mu, lam)
+        b += vb - up
+        c += vc - down
+    return v1, h

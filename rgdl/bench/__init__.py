@@ -18,13 +18,15 @@ import numpy as np
 import rgdl
 from rgdl import _core
 from rgdl._validate import count, one_of
-from rgdl.bench import _exact, _rbm, _rg, _samplers
+from rgdl.bench import _clusters, _exact, _packed, _rbm, _rg, _samplers
 from rgdl.bench._timing import Benchmark
 
 __all__ = ["Benchmark", "Results", "Row", "benchmarks", "measure"]
 
 _BENCHMARKS = (
     *_samplers.BENCHMARKS,
+    *_clusters.BENCHMARKS,
+    *_packed.BENCHMARKS,
     *_rbm.BENCHMARKS,
     *_exact.BENCHMARKS,
     *_rg.BENCHMARKS,

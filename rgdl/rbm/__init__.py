@@ -1,5 +1,7 @@
 """Restricted Boltzmann machines on packed bits, as scikit-learn estimators."""
 
-from rgdl.rbm._machine import RBM, LogZ
+from rgdl.rbm._evaluation import LogZ
+from rgdl.rbm._history import EarlyStopping
+from rgdl.rbm._machine import RBM
 
-__all__ = ["RBM", "LogZ"]
+__all__ = ["RBM", "EarlyStopping", "LogZ"]

@@ -1,71 +1,26 @@
-"""Restricted Boltzmann machines on packed bits, as a scikit-learn estimator."""
+"""The restricted Boltzmann machine as a scikit-learn estimator."""
 
 import math
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from typing import Any, Self
 
-import numpy as np
 import numpy.typing as npt
-from scipy.special import expit
-from sklearn.base import (
-    BaseEstimator,
-    ClassNamePrefixFeaturesOutMixin,
-    TransformerMixin,
-)
 from sklearn.utils.validation import check_is_fitted
 
-from rgdl import _core, _validate
 from rgdl._progress import Progress, ProgressLike
-from rgdl._rng import Key, RngLike, draw_key
-from rgdl._states import log_sum_exp
-from rgdl._units import UNITS, Packed, pack_units, rows_of
-from rgdl.errors import ConvergenceError, DataWarning
-from rgdl.ising import Ising
-from rgdl.rg import RBMTransform
+from rgdl._rng import RngLike, draw_key
+from rgdl._units import Packed
+from rgdl.rbm import _history
+from rgdl.rbm._checkpoint import Checkpoint, PathLike, read_machine, write_machine
+from rgdl.rbm._data import Rows, read_rows, read_weights
+from rgdl.rbm._sampler import Sampler
+from rgdl.rbm._settings import Schedule, check_settings
+from rgdl.rbm._training import Callback, begin, begin_optimiser, train
 
-__all__ = ["RBM", "LogZ"]
-
-_EXACT_UNITS = 24
-_FREE_ENERGY_ROWS = 200
-_CHUNK = 2048
+__all__ = ["RBM"]
 
 
-@dataclass(frozen=True)
-class LogZ:
-    """Logarithm of a partition function, with what is known about its error.
-
-    Attributes
-    ----------
-    value : float
-        ln Z in nats.
-    error : float
-        Standard error; 0 where the value is exact to rounding.
-    lower, upper : float
-        Bounds (equal to the value where it is exact).
-    reliable : bool
-    method : str
-        "exact".
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import rgdl
-    >>> rbm = rgdl.RBM.from_weights(np.zeros((3, 2)), np.zeros(3), np.zeros(2))
-    >>> round(rbm.log_partition().value, 12) == round(5 * float(np.log(2)), 12)
-    True
-    """
-
-    value: float
-    error: float
-    lower: float
-    upper: float
-    reliable: bool
-    method: str
-
-
-class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class RBM(Sampler):
     r"""Restricted Boltzmann machine with spin or binary units.
 
     .. math:: p(v, h) = e^{-E(v, h)} / Z, \quad E = -b \cdot v - c \cdot h - v^T W h
@@ -75,29 +30,46 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     n_hidden : int, default 256
     units : {"spin", "binary"}
         Values of both layers: -1/+1 or 0/1.
-    method : {"pcd", "cd"}
-        Persistent contrastive divergence [2]_ or contrastive divergence [1]_.
+    method : {"pcd", "cd", "pt-pcd"}
+        Persistent contrastive divergence [2]_, contrastive divergence [1]_, or
+        persistent chains that are exchanged with hotter ones [4]_.
     k : int, default 1
         Gibbs steps per update.
     n_chains : int, optional
         Persistent chains; by default `batch_size`.
-    learning_rate : float, default 0.05
-        Applied to the mean gradient of a batch, whatever its length.
-    momentum : float, default 0.0
+    n_temperatures : int, default 10
+        Replicas of every chain in "pt-pcd", at inverse temperatures from 1 to 0.
+    learning_rate : float, sequence or callable, default 0.05
+        Applied to the mean gradient of a batch, whatever its length. A sequence has one
+        value per epoch and stays at its last; a callable is given the epoch, 0 first.
+    momentum : float, sequence or callable, default 0.0
         In [0, 1).
-    l1 : float, default 0.0
-        The gradient of W gets ``-l1 * sign(W)``, so the shrinkage per update is
-        ``learning_rate * l1``.
+    l1, l2 : float, default 0.0
+        The gradient of W gets ``-l1 * sign(W) - l2 * W``, so the shrinkage per update
+        is ``learning_rate`` times that.
+    centered : bool, default False
+        Take units relative to their running means in the gradient [3]_: flipping the
+        data (v to -v, or 1 - v) then flips the machine and changes nothing else.
+    sparsity : float or (float, float), optional
+        Target of the hidden units' mean, in the units' range, and the cost of missing
+        it (1 if left out): hidden biases get ``cost * (target - q)``, q the running
+        mean ([5]_, section 11).
+    solver : {"sgd", "exact", "lbfgs"}
+        Stochastic gradient; the exact gradient of all data, one step per epoch; or
+        L-BFGS with it, where `n_epochs` bounds the iterations. The exact ones count
+        every state of the smaller layer, at most 22 units.
     batch_size : int, default 100
     n_epochs : int, default 10
     weight_scale : float, default 0.01
-        W starts as N(0, weight_scale^2), hidden biases as 0.
+        W starts as N(0, weight_scale^2), hidden biases as 0 ([5]_, section 8).
     visible_bias : {"marginals", "zero"}
         Start of b: logit of the units' means (binary units; 0 in spin units), or 0.
     dtype : {"float32", "float64"}
     rng : None, int, SeedSequence, BitGenerator, Generator, or a recorded key
         Keys every random number. Same key, same bits: on every instruction set and
-        for every number of workers.
+        for every number of workers. Paths that need BLAS are exempt from that between
+        machines (real-valued data, "pt-pcd", "exact", "lbfgs"): there the last bits
+        depend on the library.
     workers : int, default 1
         Threads; -1 for all processors.
     progress : bool, "auto" or callable
@@ -115,8 +87,19 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     history_ : dict of list of float
         Per epoch: ``epoch``, ``free_energy_data`` and ``free_energy_model`` (means
         over 200 fixed rows and over the negative rows; they drift apart when
-        learning diverges), ``reconstruction_error`` (CD: fraction of units that one
-        reconstruction changes; not the objective), ``weight_rms``.
+        learning diverges), ``free_energy_spread`` (standard deviation over the rows),
+        ``reconstruction_error`` (CD: fraction of units that one reconstruction changes;
+        not the objective), ``weight_rms``, ``update_ratio`` (last update over weights;
+        about 0.001 is healthy); with "pt-pcd" ``swap_rate``; with the exact solvers
+        ``negative_log_likelihood`` (nats per row; of "exact" before the epoch's step,
+        of "lbfgs" after its iteration); with validation data
+        ``free_energy_validation``, ``free_energy_gap`` (validation minus training;
+        growing means overfitting) and ``pseudo_likelihood``.
+    spectrum_ : dict of int to list of float
+        Singular values of W after each epoch (1, 2, 4, 8, ... if both layers have more
+        than 128 units).
+    hidden_means_ : ndarray, shape (n_hidden,)
+        Means of the hidden units over at most 1000 rows, after training.
     lattice_shape_ : tuple of int
         Shape of one row of the data.
     n_features_in_ : int
@@ -126,14 +109,24 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     Raises
     ------
     ValueError, TypeError
-        In `fit`, for parameters outside their range and data that are not two-valued.
+        In `fit`, for parameters outside their range and unusable data.
     ConvergenceError
         When weights stop being finite.
+
+    Notes
+    -----
+    Two-valued data train on packed bits. Real-valued data are taken as means of the
+    units: their <v h> uses E[h | v], the chains stay two-valued. A row of weight w
+    counts as w rows: exactly so where a batch holds all rows, and on average where
+    batches are smaller.
 
     References
     ----------
     .. [1] G. E. Hinton, Neural Computation 14, 1771 (2002).
     .. [2] T. Tieleman, ICML 2008, 1064.
+    .. [3] J. Melchior, A. Fischer, L. Wiskott, JMLR 17(99) (2016).
+    .. [4] G. Desjardins et al., AISTATS 2010, 145.
+    .. [5] G. E. Hinton, UTML TR 2010-003.
 
     Examples
     --------
@@ -155,9 +148,14 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         method: str = "pcd",
         k: int = 1,
         n_chains: int | None = None,
-        learning_rate: float = 0.05,
-        momentum: float = 0.0,
+        n_temperatures: int = 10,
+        learning_rate: Schedule = 0.05,
+        momentum: Schedule = 0.0,
         l1: float = 0.0,
+        l2: float = 0.0,
+        centered: bool = False,
+        sparsity: float | tuple[float, float] | None = None,
+        solver: str = "sgd",
         batch_size: int = 100,
         n_epochs: int = 10,
         weight_scale: float = 0.01,
@@ -172,9 +170,14 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.method = method
         self.k = k
         self.n_chains = n_chains
+        self.n_temperatures = n_temperatures
         self.learning_rate = learning_rate
         self.momentum = momentum
         self.l1 = l1
+        self.l2 = l2
+        self.centered = centered
+        self.sparsity = sparsity
+        self.solver = solver
         self.batch_size = batch_size
         self.n_epochs = n_epochs
         self.weight_scale = weight_scale
@@ -184,142 +187,41 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         self.workers = workers
         self.progress = progress
 
-    # ---- exact machines ----
-
-    @classmethod
-    def from_weights(
-        cls,
-        W: npt.ArrayLike,
-        b: npt.ArrayLike,
-        c: npt.ArrayLike,
-        *,
-        units: str = "spin",
-    ) -> Self:
-        """Make a fitted machine from given parameters.
-
-        Parameters
-        ----------
-        W : array_like, shape (n_visible, n_hidden)
-            float32 stays float32; everything else becomes float64.
-        b : array_like, shape (n_visible,)
-        c : array_like, shape (n_hidden,)
-        units : {"spin", "binary"}
-
-        Returns
-        -------
-        RBM
-
-        Raises
-        ------
-        ValueError, TypeError
-            When shapes do not fit or a value is not finite.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> rbm = rgdl.RBM.from_weights([[0.5], [0.5]], [0, 0], [0])
-        >>> rbm.W_.dtype.name
-        'float64'
-        """
-        _validate.one_of(units, "units", UNITS)
-        weights = np.asarray(W)
-        for name, array in (("W", weights), ("b", np.asarray(b)), ("c", np.asarray(c))):
-            if array.dtype.kind not in "biuf":
-                raise TypeError(f"{name} must hold real numbers, got {array.dtype}")
-        dtype = np.float32 if weights.dtype == np.float32 else np.float64
-        weights = np.array(weights, dtype=dtype, order="C")
-        visible, hidden = np.array(b, dtype=dtype), np.array(c, dtype=dtype)
-        if weights.ndim != 2 or 0 in weights.shape:
-            raise ValueError(
-                f"W must have shape (n_visible, n_hidden), got {weights.shape}"
-            )
-        for name, bias, length in (("b", visible, 0), ("c", hidden, 1)):
-            if bias.shape != (weights.shape[length],):
-                raise ValueError(
-                    f"{name} must have shape ({weights.shape[length]},), "
-                    f"got {bias.shape}"
-                )
-        if not all(np.isfinite(a).all() for a in (weights, visible, hidden)):
-            raise ValueError("W, b and c must be finite")
-        rbm = cls(weights.shape[1], units=units, dtype=np.dtype(dtype).name)
-        rbm._set_parameters(weights, visible, hidden, (weights.shape[0],))
-        return rbm
-
-    @classmethod
-    def from_ising(cls, model: Ising) -> Self:
-        r"""Build the exact machine of an Ising model: one hidden unit per bond.
-
-        Parameters
-        ----------
-        model : Ising
-
-        Returns
-        -------
-        RBM
-            Spin units, float64. Hidden units are ordered by axis, then by the site
-            from which the bond goes forward. Its visible marginal is the model's
-            distribution, and :math:`\ln Z_{RBM} = \ln Z + n_{bonds} (\ln 2 + |K|)`.
-
-        Notes
-        -----
-        :math:`e^{K s s'} = \tfrac12 e^{-|K|} \sum_h e^{w h (s + \sigma s')}` with
-        :math:`\cosh 2w = e^{2|K|}` and :math:`\sigma` the sign of K (star-triangle
-        relation; Mehta and Schwab, arXiv:1410.3831, Eq. 24 for the chain).
-
-        Raises
-        ------
-        TypeError
-            When model is not an Ising model.
-        ValueError
-            For other couplings or boundaries, or one field per site.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> model = rgdl.Ising((4, 4), K=0.4406867935097715)
-        >>> rbm = rgdl.RBM.from_ising(model)
-        >>> rbm.W_.shape, round(float(rbm.W_.max()), 12)
-        ((16, 32), 0.76428545974)
-        """
-        if not isinstance(model, Ising):
-            raise TypeError(f"model must be a rgdl.Ising, got {type(model).__name__}")
-        coupling, field = model._plain("RBM.from_ising knows")
-        n = model.n_sites
-        sites = np.arange(n).reshape(model.shape)
-        K = abs(coupling)
-        # arccosh(e^2K) / 2 in a form that neither cancels nor overflows
-        weight = K + 0.5 * math.log1p(math.sqrt(-math.expm1(-4 * K)))
-        W = np.zeros((n, n * model.ndim))
-        for axis in range(model.ndim):
-            unit = axis * n + np.arange(n)
-            W[sites.ravel(), unit] += weight
-            W[np.roll(sites, -1, axis).ravel(), unit] += math.copysign(weight, coupling)
-        rbm = cls(W.shape[1], units="spin", dtype="float64")
-        rbm._set_parameters(W, np.full(n, field), np.zeros(W.shape[1]), model.shape)
-        return rbm
-
-    def _set_parameters(
-        self,
-        W: npt.NDArray[Any],
-        b: npt.NDArray[Any],
-        c: npt.NDArray[Any],
-        lattice_shape: tuple[int, ...],
-    ) -> None:
-        self.W_, self.b_, self.c_ = W, b, c
-        self.lattice_shape_ = lattice_shape
-        self.n_features_in_ = W.shape[0]
-        self.history_: dict[str, list[float]] = {name: [] for name in _HISTORY}
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        # the machine's dtype, not the data's
+        tags.transformer_tags.preserves_dtype = []
+        return tags
 
     # ---- training ----
 
-    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
-        r"""Train from scratch.
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: object = None,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
+        validation: npt.ArrayLike | None = None,
+        callbacks: Iterable[Callback] = (),
+        checkpoint: PathLike | None = None,
+    ) -> Self:
+        r"""Train from scratch, or go on from a checkpoint.
 
         Parameters
         ----------
         X : array_like, shape (n, features) or (n, \*lattice)
-            Two-valued rows, in the values that `units` names.
+            Two-valued rows, in the values that `units` names, or real-valued means.
         y : ignored
+        sample_weight : array_like, shape (n,), optional
+            At least 0; rows of weight 0 are left out.
+        validation : array_like, shape (m, features) or (m, \*lattice), optional
+            Held-out rows, for the columns of `history_` that compare with them.
+        callbacks : iterable of callable
+            Each is given the machine after every epoch and ends training by returning
+            True; `EarlyStopping` is one.
+        checkpoint : path, optional
+            File to which the state is written after every epoch and on Ctrl-C. If it
+            exists, training goes on from it, to the same bits as in one go.
 
         Returns
         -------
@@ -329,7 +231,15 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError, ConvergenceError
-            See the class.
+            See the class; also when the checkpoint belongs to other parameters,
+            another key or other data.
+        FileFormatError
+            When the checkpoint is damaged, or of a newer version.
+
+        Warns
+        -----
+        DataWarning
+            When units never change, or real values leave the units' range.
 
         Examples
         --------
@@ -338,12 +248,22 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         >>> rgdl.RBM(4, n_epochs=2, rng=0).fit(s).W_.shape
         (8, 4)
         """
-        data = pack_units(X, self.units, "X")
+        rows = read_rows(self, X, self.units, reset=True)
+        rows = read_weights(rows, sample_weight)
+        held_out = None
+        if validation is not None:
+            held_out = read_rows(self, validation, self.units, reset=False)
         with Progress("training", self.progress) as update:
-            self._fit_packed(data, update)
+            self._fit_rows(rows, update, held_out, callbacks, checkpoint)
         return self
 
-    def partial_fit(self, X: npt.ArrayLike, y: object = None) -> Self:
+    def partial_fit(
+        self,
+        X: npt.ArrayLike,
+        y: object = None,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
+    ) -> Self:
         r"""Train for one more epoch on the rows given; start from scratch if needed.
 
         An epoch that Ctrl-C broke off is finished instead, to the same bits, when the
@@ -353,6 +273,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         ----------
         X : array_like, shape (n, features) or (n, \*lattice)
         y : ignored
+        sample_weight : array_like, shape (n,), optional
 
         Returns
         -------
@@ -372,21 +293,40 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         >>> len(rbm.partial_fit(s).history_["epoch"])
         3
         """
-        data = pack_units(X, self.units, "X")
-        if not hasattr(self, "W_"):
-            self._start(data)
+        fresh = not hasattr(self, "W_")
+        rows = read_rows(self, X, self.units, reset=fresh)
+        rows = read_weights(rows, sample_weight)
+        settings = check_settings(self, math.prod(rows.row_shape))
+        if settings.solver == "lbfgs":
+            raise ValueError(
+                'partial_fit needs solver="sgd" or "exact": L-BFGS cannot go on'
+            )
+        if fresh:
+            begin(self, rows, settings, draw_key(self.rng), "features of X", 3)
         elif not hasattr(self, "_velocity"):  # given weights: only the optimiser is new
-            self._start_optimiser(draw_key(self.rng))
-        self._check_parameters()
+            begin_optimiser(self, rows, settings, draw_key(self.rng))
+        self._check_going_on()
+        with Progress("training", self.progress) as update:
+            done = len(self.history_["epoch"])
+            train(self, rows, settings, update, n_epochs=done + 1)
+        return self
+
+    def _check_going_on(self) -> None:
+        """Whether the state of the training is that of these parameters."""
         if self.W_.shape[1] != self.n_hidden or self.W_.dtype != self.dtype:
             raise ValueError(
                 f"n_hidden and dtype must stay {self.W_.shape[1]} and {self.W_.dtype} "
                 f"while training goes on, got {self.n_hidden} and {self.dtype}"
             )
-        self._check_width(math.prod(data.row_shape))
-        with Progress("training", self.progress) as update:
-            self._epoch(data.bits, update)
-        return self
+        for name, kept in (
+            ("centered", self._offsets is not None),
+            ("sparsity", self._activity is not None),
+        ):
+            if bool(getattr(self, name) not in (None, False)) != kept:
+                raise ValueError(
+                    f"{name} must stay {'set' if kept else 'unset'} while training "
+                    f"goes on, got {getattr(self, name)!r}"
+                )
 
     def _fit_packed(
         self,
@@ -394,596 +334,119 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         update: Callable[[float], None],
         inputs: str = "features of X",
     ) -> None:
-        n_epochs = _validate.count(self.n_epochs, "n_epochs", least=0)
-        self._start(data, inputs)
-        for epoch in range(n_epochs):
+        """`fit` for rows that are packed already."""
+        self._fit_rows(Rows.packed(data), update, inputs=inputs)
 
-            def part(done: float, epoch: int = epoch) -> None:
-                update((epoch + done) / n_epochs)
-
-            self._epoch(data.bits, part)
-
-    def _start(self, data: Packed, inputs: str = "features of X") -> None:
-        self._check_parameters()
-        n_visible = math.prod(data.row_shape)
-        dtype = np.dtype(self.dtype)
-        key = draw_key(self.rng)
-        normals = _core.normals(
-            key, _core.PURPOSE_RBM_WEIGHTS, 0, n_visible * self.n_hidden
-        )
-        W = (
-            (self.weight_scale * normals)
-            .reshape(n_visible, self.n_hidden)
-            .astype(dtype)
-        )
-        b = self._marginal_bias(data, n_visible).astype(dtype)
-        self._set_parameters(W, b, np.zeros(self.n_hidden, dtype), data.row_shape)
-        self._start_optimiser(key)
-        constant = int((_unit_counts(data, n_visible) % data.bits.shape[0] == 0).sum())
-        if constant:
-            warnings.warn(
-                f"{constant} of {n_visible} {inputs} never change",
-                DataWarning,
-                stacklevel=4,
-            )
-
-    def _start_optimiser(self, key: Key) -> None:
-        """Velocities at rest, chains at random, no batch done."""
-        self.key_ = tuple(int(word) for word in key)
-        self._velocity = (
-            np.zeros_like(self.W_),
-            np.zeros_like(self.b_),
-            np.zeros_like(self.c_),
-        )
-        self._cursor = np.zeros(4, dtype=np.uint64)
-        n_chains = self.n_chains or self.batch_size if self.method == "pcd" else 0
-        self._negative = self._random_bits(key, n_chains, self.n_features_in_)
-
-    def _marginal_bias(self, data: Packed, n_visible: int) -> npt.NDArray[np.float64]:
-        if self.visible_bias == "zero" or self.units == "spin":
-            return np.zeros(n_visible)
-        # Laplace's rule keeps constant units finite
-        count = _unit_counts(data, n_visible)
-        on = (count + 1.0) / (data.bits.shape[0] + 2.0)
-        return _core.logarithm(on / (1.0 - on))
-
-    @staticmethod
-    def _random_bits(key: Key, n_rows: int, n_units: int) -> npt.NDArray[np.uint64]:
-        words = -(-n_units // 64)
-        planes = _core.stream_planes(
-            key, _core.PURPOSE_RBM_CHAINS, 0, -(-n_rows * words // 8)
-        )
-        bits = planes.ravel()[: n_rows * words].reshape(n_rows, words).copy()
-        if n_units % 64:
-            bits[:, -1] &= np.uint64((1 << (n_units % 64)) - 1)
-        return bits
-
-    def _check_parameters(self) -> None:
-        _validate.count(self.n_hidden, "n_hidden")
-        _validate.one_of(self.units, "units", UNITS)
-        _validate.one_of(self.method, "method", ("pcd", "cd"))
-        if _validate.count(self.k, "k") > 2047:
-            raise ValueError(f"k must be at most 2047, got {self.k}")
-        if self.n_chains is not None:
-            _validate.count(self.n_chains, "n_chains")
-            if self.method == "cd":
-                raise ValueError('n_chains needs method="pcd"; CD has one per data row')
-        _validate.finite(self.learning_rate, "learning_rate", least=0.0)
-        if _validate.finite(self.momentum, "momentum", least=0.0) >= 1.0:
-            raise ValueError(f"momentum must be in [0, 1), got {self.momentum}")
-        _validate.finite(self.l1, "l1", least=0.0)
-        _validate.count(self.batch_size, "batch_size")
-        _validate.finite(self.weight_scale, "weight_scale", least=0.0)
-        _validate.one_of(self.visible_bias, "visible_bias", ("marginals", "zero"))
-        _validate.one_of(self.dtype, "dtype", ("float32", "float64"))
-
-    def _epoch(
-        self, bits: npt.NDArray[np.uint64], update: Callable[[float], None]
-    ) -> None:
-        epoch = len(self.history_["epoch"]) + 1
-        n_rows, words = bits.shape
-        key = np.array(self.key_, dtype=np.uint64)
-        order = _core.permutation(key, _core.PURPOSE_RBM_SHUFFLE, epoch, n_rows)
-        batch_size = min(self.batch_size, n_rows)
-        if self.method == "cd" and len(self._negative) != batch_size:
-            self._negative = np.zeros((batch_size, words), dtype=np.uint64)
-        if self._cursor[1] >= n_rows:  # broken off on other, longer data
-            self._cursor[1:] = 0
-        _core.rbm_train(
-            self.W_,
-            self.b_,
-            self.c_,
-            self.units == "spin",
-            *self._velocity,
-            bits,
-            order,
-            self._negative,
-            batch_size,
-            self.method == "pcd",
-            self.k,
-            self.learning_rate,
-            self.momentum,
-            self.l1,
-            key,
-            self._cursor,
-            _validate.worker_count(self.workers),
-            update,
-        )
-        _, _, changed, n_negative = self._cursor.tolist()
-        self._cursor[1:] = 0
-        shown = bits[:: max(1, n_rows // _FREE_ENERGY_ROWS)]
-        values = {
-            "epoch": float(epoch),
-            "free_energy_data": self._mean_free_energy(shown),
-            "free_energy_model": self._mean_free_energy(self._negative[:n_negative]),
-            "reconstruction_error": (
-                changed / (n_rows * self.n_features_in_)
-                if self.method == "cd"
-                else math.nan
-            ),
-            "weight_rms": math.sqrt(
-                float(np.mean(np.square(self.W_, dtype=np.float64)))
-            ),
-        }
-        for name, value in values.items():
-            self.history_[name].append(value)
-        if not math.isfinite(values["free_energy_data"]):
-            raise ConvergenceError(
-                f"the free energy overflowed in epoch {epoch}; lower learning_rate "
-                f"(now {self.learning_rate})"
-            )
-
-    def _mean_free_energy(self, bits: npt.NDArray[np.uint64]) -> float:
-        """Mean over some rows for the history, in the machine's precision."""
-        rows = self._unpack(bits)
-        with np.errstate(over="ignore", invalid="ignore"):  # judged by the caller
-            free = _free_energy(rows, self.W_, self.b_, self.c_, self.units)
-            return float(np.mean(free, dtype=np.float64))
-
-    # ---- layers ----
-
-    @property
-    def components_(self) -> npt.NDArray[Any]:
-        """Weights as scikit-learn names and orients them, (n_hidden, n_visible)."""
-        return self.W_.T
-
-    @property
-    def intercept_hidden_(self) -> npt.NDArray[Any]:
-        """Hidden biases under scikit-learn's name."""
-        return self.c_
-
-    @property
-    def intercept_visible_(self) -> npt.NDArray[Any]:
-        """Visible biases under scikit-learn's name."""
-        return self.b_
-
-    @property
-    def _n_features_out(self) -> int:
-        return int(self.W_.shape[1])
-
-    @property
-    def _low(self) -> int:
-        return -1 if self.units == "spin" else 0
-
-    def _unpack(self, bits: npt.NDArray[np.uint64], n: int | None = None) -> Any:
-        rows = np.ascontiguousarray(bits)
-        values = _core.unpack(rows, n or self.n_features_in_, self._low)
-        return values if self.units == "spin" else values.view(np.uint8)
-
-    def _check_width(self, width: int) -> None:
-        if width != self.n_features_in_:
-            raise ValueError(
-                f"X has {width} features, but {type(self).__name__} is expecting "
-                f"{self.n_features_in_} features as input"
-            )
-
-    def _packed(self, X: npt.ArrayLike, name: str, n_units: int) -> Packed:
-        data = pack_units(X, self.units, name)
-        width = math.prod(data.row_shape)
-        if name == "X":
-            self._check_width(width)
-        elif width != n_units:
-            raise ValueError(f"{name} must have {n_units} units per row, got {width}")
-        return data
-
-    def _mean(
-        self, bits: npt.NDArray[np.uint64], *, to_hidden: bool
-    ) -> npt.NDArray[Any]:
-        return _core.rbm_mean(
-            self.W_,
-            self.b_,
-            self.c_,
-            self.units == "spin",
-            bits,
-            to_hidden,
-            _validate.worker_count(self.workers),
-        )
-
-    def _dense_mean(self, inputs: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        mean: npt.NDArray[Any] = (
-            np.tanh(inputs) if self.units == "spin" else expit(inputs)
-        )
-        return mean
-
-    def transform(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
-        r"""Conditional mean of the hidden units, E[h | v].
-
-        Parameters
-        ----------
-        X : array_like, shape (n, features) or (n, \*lattice)
-            Two-valued rows take the packed kernels, real-valued rows (means of a
-            layer below, say) BLAS.
-
-        Returns
-        -------
-        ndarray of the machine's dtype, shape (n, n_hidden)
-            In [-1, 1] (spin) or [0, 1] (binary).
-
-        Raises
-        ------
-        ValueError, TypeError
-            For a wrong number of features, or values that are not finite.
-
-        Warns
-        -----
-        DataWarning
-            When real-valued data leave the units' range.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> rbm = rgdl.RBM.from_ising(rgdl.Ising(4, K=1.0))
-        >>> rbm.transform([[1, 1, 1, -1]]).round(3)
-        array([[0.991, 0.991, 0.   , 0.   ]])
-        """
-        check_is_fitted(self, "W_")
-        array = rows_of(X, "X")
-        if (
-            np.isin(array[:1], (self._low, 1)).all()
-            and np.isin(array, (self._low, 1)).all()
-        ):
-            return self._mean(self._packed(array, "X", 0).bits, to_hidden=True)
-        other = (0, 1) if self.units == "spin" else (-1, 1)
-        if array.dtype.kind != "f" or (
-            np.isin(array, other).all() and np.isin(other, array).all()
-        ):
-            pack_units(array, self.units, "X")  # raises, naming the cure
-        flat = array.reshape(array.shape[0], -1).astype(self.W_.dtype)
-        self._check_width(flat.shape[1])
-        if not np.isfinite(flat).all():
-            raise ValueError("X must be finite; Input X contains NaN or infinity")
-        if flat.min() < self._low or flat.max() > 1:
-            warnings.warn(
-                f"X leaves [{self._low}, 1], the range of units={self.units!r}",
-                DataWarning,
-                stacklevel=2,
-            )
-        return self._dense_mean(flat @ self.W_ + self.c_)
-
-    def _draw(
+    def _fit_rows(
         self,
-        bits: npt.NDArray[np.uint64],
-        half_steps: int,
-        key: Key,
-        *,
-        from_visible: bool = True,
-        progress: ProgressLike = False,
-    ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
-        """Packed states of both layers after the half-steps; `bits` is not touched."""
-        n_visible, n_hidden = self.W_.shape
-        empty = n_hidden if from_visible else n_visible
-        other = np.zeros((bits.shape[0], -(-empty // 64)), dtype=np.uint64)
-        visible, hidden = (bits.copy(), other) if from_visible else (other, bits.copy())
-        with Progress("Gibbs sampling", progress) as update:
-            _core.rbm_gibbs(
-                self.W_,
-                self.b_,
-                self.c_,
-                self.units == "spin",
-                visible,
-                hidden,
-                from_visible,
-                half_steps,
-                key,
-                _core.PURPOSE_RBM_GIBBS,
-                0,
-                _validate.worker_count(self.workers),
-                update,
-            )
-        return visible, hidden
-
-    def sample_hidden(self, v: npt.ArrayLike, *, rng: RngLike = None) -> Any:
-        r"""Draw the hidden layer given the visible one.
-
-        Parameters
-        ----------
-        v : array_like, shape (n, features) or (n, \*lattice)
-            Two-valued rows.
-        rng : None, int, SeedSequence, BitGenerator or Generator
-
-        Returns
-        -------
-        ndarray of int8 (spin) or uint8 (binary), shape (n, n_hidden)
-            Row i does not depend on how many rows follow it.
-
-        Raises
-        ------
-        ValueError, TypeError
-            When v is not two-valued or has the wrong width.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> rbm = rgdl.RBM.from_ising(rgdl.Ising(4, K=3.0))
-        >>> rbm.sample_hidden([[1, 1, 1, 1]], rng=0)
-        array([[1, 1, 1, 1]], dtype=int8)
-        """
-        check_is_fitted(self, "W_")
-        data = self._packed(v, "v", self.n_features_in_)
-        _, hidden = self._draw(data.bits, 1, draw_key(rng))
-        return self._unpack(hidden, self.W_.shape[1])
-
-    def sample_visible(self, h: npt.ArrayLike, *, rng: RngLike = None) -> Any:
-        r"""Draw the visible layer given the hidden one.
-
-        Parameters
-        ----------
-        h : array_like, shape (n, n_hidden)
-            Two-valued rows.
-        rng : None, int, SeedSequence, BitGenerator or Generator
-
-        Returns
-        -------
-        ndarray of int8 (spin) or uint8 (binary), shape (n, \*lattice_shape_)
-
-        Raises
-        ------
-        ValueError, TypeError
-            When h is not two-valued or has the wrong width.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> rbm = rgdl.RBM.from_ising(rgdl.Ising(4, K=3.0))
-        >>> rbm.sample_visible([[-1, -1, -1, -1]], rng=0)
-        array([[-1, -1, -1, -1]], dtype=int8)
-        """
-        check_is_fitted(self, "W_")
-        data = self._packed(h, "h", self.W_.shape[1])
-        visible, _ = self._draw(data.bits, 1, draw_key(rng), from_visible=False)
-        return self._unpack(visible).reshape(-1, *self.lattice_shape_)
-
-    def gibbs(self, v: npt.ArrayLike, k: int = 1, *, rng: RngLike = None) -> Any:
-        r"""Advance one Gibbs chain per row by k steps v -> h -> v.
-
-        Parameters
-        ----------
-        v : array_like, shape (n, features) or (n, \*lattice)
-            Two-valued rows; not modified.
-        k : int, default 1
-        rng : None, int, SeedSequence, BitGenerator or Generator
-
-        Returns
-        -------
-        ndarray of int8 (spin) or uint8 (binary), shape (n, \*lattice_shape_)
-
-        Raises
-        ------
-        ValueError, TypeError
-            When v is not two-valued or has the wrong width, or k is not positive.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> rbm = rgdl.RBM.from_ising(rgdl.Ising(4, K=3.0))
-        >>> rbm.gibbs([[1, 1, 1, 1]], k=2, rng=0).shape
-        (1, 4)
-        """
-        check_is_fitted(self, "W_")
-        data = self._packed(v, "v", self.n_features_in_)
-        half_steps = 2 * _validate.count(k, "k")
-        visible, _ = self._draw(
-            data.bits, half_steps, draw_key(rng), progress=self.progress
+        rows: Rows,
+        update: Callable[[float], None],
+        validation: Rows | None = None,
+        callbacks: Iterable[Callback] = (),
+        checkpoint: PathLike | None = None,
+        inputs: str = "features of X",
+    ) -> None:
+        settings = check_settings(self, math.prod(rows.row_shape))
+        file = stopped = None
+        if checkpoint is not None:
+            if settings.solver == "lbfgs":
+                raise ValueError(
+                    'checkpoint needs solver="sgd" or "exact": L-BFGS cannot go on'
+                )
+            file = Checkpoint(checkpoint, settings, rows, self.rng)
+            stopped = file.read(self)
+        if stopped is None:
+            begin(self, rows, settings, draw_key(self.rng), inputs, 4)
+        train(
+            self,
+            rows,
+            settings,
+            update,
+            n_epochs=0 if stopped else settings.n_epochs,
+            validation=validation,
+            callbacks=callbacks,
+            checkpoint=file,
         )
-        return self._unpack(visible).reshape(-1, *self.lattice_shape_)
 
-    def sample(self, n: int, *, steps: int = 1000, rng: RngLike = None) -> Any:
-        r"""Draw n configurations from the machine, one Gibbs chain each.
-
-        Parameters
-        ----------
-        n : int
-        steps : int, default 1000
-            Gibbs steps from independent fair units. A machine with large weights may
-            need more: compare two values.
-        rng : None, int, SeedSequence, BitGenerator or Generator
-            ``sample(n)[:m]`` equals ``sample(m)`` for the same key.
+    def diagnose(self) -> list[str]:
+        """Say which of Hinton's rules the training broke, and what to do about it.
 
         Returns
         -------
-        ndarray of int8 (spin) or uint8 (binary), shape (n, \*lattice_shape_)
-
-        Raises
-        ------
-        ValueError, TypeError
-            When n or steps is not positive.
+        list of str
+            Empty if nothing is wrong: no dead or saturated hidden units, chains that
+            follow the data, small updates, no overfitting (G. E. Hinton, UTML TR
+            2010-003, sections 5 to 15).
 
         Examples
         --------
         >>> import rgdl
-        >>> rbm = rgdl.RBM.from_ising(rgdl.Ising((4, 4), K=0.2))
-        >>> rbm.sample(3, steps=50, rng=0).shape
-        (3, 4, 4)
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 500, rng=0)
+        >>> rgdl.RBM(8, n_epochs=5, rng=0).fit(s).diagnose()
+        []
         """
         check_is_fitted(self, "W_")
-        n = _validate.count(n, "n")
-        half_steps = 2 * _validate.count(steps, "steps")
-        key = draw_key(rng)
-        start = self._random_bits(key, n, self.n_features_in_)
-        visible, _ = self._draw(start, half_steps, key, progress=self.progress)
-        return self._unpack(visible).reshape(-1, *self.lattice_shape_)
+        return _history.diagnose(self)
 
-    def reconstruct(self, v: npt.ArrayLike) -> npt.NDArray[Any]:
-        r"""Mean of the visible units after one pass up and down by means.
+    # ---- files ----
+
+    def save(self, path: PathLike) -> None:
+        """Write the machine and the state of its training to one .npz file.
 
         Parameters
         ----------
-        v : array_like, shape (n, features) or (n, \*lattice)
-
-        Returns
-        -------
-        ndarray of the machine's dtype, shape (n, \*lattice_shape_)
+        path : path
+            Replaced as a whole; schedules that are functions become tables, and rng
+            becomes the key in use.
 
         Raises
         ------
-        ValueError, TypeError
-            As `transform`.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> rbm = rgdl.RBM.from_ising(rgdl.Ising(4, K=3.0))
-        >>> rbm.reconstruct([[1, 1, 1, 1]]).round(2)
-        array([[1., 1., 1., 1.]])
-        """
-        means = self.transform(v)
-        return self._means_down(means).reshape(-1, *self.lattice_shape_)
-
-    def _means_down(self, means: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return self._dense_mean(means @ self.W_.T + self.b_)
-
-    def as_transform(self) -> RBMTransform:
-        """Return the layer as a coarse-graining, the conditional p(h | v).
-
-        Returns
-        -------
-        rgdl.rg.RBMTransform
+        NotFittedError
+            When there is nothing to save.
 
         Examples
         --------
         >>> import rgdl
         >>> rbm = rgdl.RBM.from_ising(rgdl.Ising(4, K=1.0))
-        >>> rbm.as_transform().coarsen([[1, 1, 1, 1]], rng=0).shape
-        (1, 4)
-        """
-        check_is_fitted(self, "W_")
-        return RBMTransform(self)
-
-    # ---- evaluation ----
-
-    def free_energy(self, v: npt.ArrayLike) -> npt.NDArray[np.float64]:
-        r"""Free energy F(v) = -ln sum_h exp(-E(v, h)), in float64.
-
-        Parameters
-        ----------
-        v : array_like, shape (n, features) or (n, \*lattice)
-            Two-valued rows.
-
-        Returns
-        -------
-        ndarray of float64, shape (n,)
-            :math:`-b \cdot v - \sum_j \ln 2\cosh(c_j + (vW)_j)` (spin) or
-            :math:`-b \cdot v - \sum_j \ln(1 + e^{c_j + (vW)_j})` (binary), in nats.
-
-        Raises
-        ------
-        ValueError, TypeError
-            When v is not two-valued or has the wrong width.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> rbm = rgdl.RBM.from_weights([[0.0], [0.0]], [0, 0], [0])
-        >>> rbm.free_energy([[1, 1]])
-        array([-0.69314718])
-        """
-        check_is_fitted(self, "W_")
-        data = self._packed(v, "v", self.n_features_in_)
-        W, b, c = (np.asarray(a, dtype=np.float64) for a in (self.W_, self.b_, self.c_))
-        chunks = range(0, data.bits.shape[0], _CHUNK)
-        rows = (self._unpack(data.bits[first : first + _CHUNK]) for first in chunks)
-        return np.concatenate([_free_energy(v, W, b, c, self.units) for v in rows])
-
-    def log_partition(self, method: str = "auto") -> LogZ:
-        """Logarithm of the partition function.
-
-        Parameters
-        ----------
-        method : {"auto", "exact"}
-            "exact" enumerates the smaller layer by Gray code, up to 24 units.
-
-        Returns
-        -------
-        LogZ
-
-        Raises
-        ------
-        ValueError
-            When both layers have more than 24 units.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> ring = rgdl.Ising(8, K=1.0)
-        >>> z = rgdl.RBM.from_ising(ring).log_partition().value
-        >>> bool(abs(z - (9.122649352006 + 8 * (0.6931471805599453 + 1.0))) < 1e-11)
+        >>> rbm.save("ring.npz")
+        >>> bool((rgdl.RBM.load("ring.npz").W_ == rbm.W_).all())
         True
         """
         check_is_fitted(self, "W_")
-        _validate.one_of(method, "method", ("auto", "exact"))
-        if min(self.W_.shape) > _EXACT_UNITS:
-            raise ValueError(
-                f"an exact log Z needs a layer of at most {_EXACT_UNITS} units, got "
-                f"{self.W_.shape[0]} visible and {self.W_.shape[1]} hidden"
-            )
-        W, b, c = (np.asarray(a, dtype=np.float64) for a in (self.W_, self.b_, self.c_))
-        if W.shape[0] > W.shape[1]:
-            W, b, c = np.ascontiguousarray(W.T), c, b
-        workers = _validate.worker_count(self.workers)
-        states = 1 << W.shape[0]
-        block = min(states, 1 << 18)
-        partial = [
-            log_sum_exp(
-                -_core.rbm_free_energies(
-                    W, b, c, self.units == "spin", start, start + block, workers
-                )
-            )
-            for start in range(0, states, block)
-        ]
-        value = log_sum_exp(np.array(partial))
-        if not math.isfinite(value):
-            raise ValueError("log Z is not finite: W, b or c are too large")
-        return LogZ(value, 0.0, value, value, True, "exact")
+        write_machine(self, path)
 
+    @classmethod
+    def load(cls, path: PathLike) -> Self:
+        """Read a machine that `save` or a checkpoint wrote; nothing is executed.
 
-_HISTORY = (
-    "epoch",
-    "free_energy_data",
-    "free_energy_model",
-    "reconstruction_error",
-    "weight_rms",
-)
+        Parameters
+        ----------
+        path : path
 
+        Returns
+        -------
+        RBM
+            `partial_fit` goes on with its training.
 
-def _free_energy(
-    v: npt.NDArray[Any],
-    W: npt.NDArray[Any],
-    b: npt.NDArray[Any],
-    c: npt.NDArray[Any],
-    units: str,
-) -> npt.NDArray[Any]:
-    rows = v.astype(W.dtype)
-    inputs = rows @ W + c
-    other = -inputs if units == "spin" else inputs.dtype.type(0)
-    soft = np.logaddexp(inputs, other).sum(axis=1)
-    return np.asarray(-(rows @ b) - soft)
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        FileFormatError
+            When it is none of these files, damaged, or of a newer version.
 
-
-def _unit_counts(data: Packed, n_visible: int) -> npt.NDArray[np.int64]:
-    """How many rows have each unit on."""
-    counts = np.zeros(n_visible, dtype=np.int64)
-    for first in range(0, data.bits.shape[0], _CHUNK):
-        counts += _core.unpack(data.bits[first : first + _CHUNK], n_visible, 0).sum(
-            axis=0, dtype=np.int64
-        )
-    return counts
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising(8, K=0.5), 500, rng=0)
+        >>> rgdl.RBM(4, n_epochs=2, rng=0).fit(s).save("rbm.npz")
+        >>> len(rgdl.RBM.load("rbm.npz").partial_fit(s).history_["epoch"])
+        3
+        """
+        meta, state = read_machine(path)
+        parameters = dict(meta["parameters"])
+        if isinstance(parameters.get("sparsity"), list):
+            parameters["sparsity"] = tuple(parameters["sparsity"])
+        rbm = cls(**parameters, rng=state.get("key_"), progress=meta["progress"])
+        rbm.__dict__.update(state)
+        return rbm

@@ -234,6 +234,7 @@ def mcrg(
     levels = _validate.count(levels, "levels")
     n = _validate.count(n, "n")
     thin = _validate.count(thin, "thin")
+    workers = _validate.worker_count(workers)
     chosen = operators if isinstance(operators, OperatorSet) else OperatorSet(operators)
     b = _checked(model, transform, levels)
     key = draw_key(rng)

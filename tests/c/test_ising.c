@@ -10,8 +10,8 @@
 
 static const char *const VARIANTS[] = {"portable", "avx2", "avx512"};
 
-static int8_t *sample(const char *variant, const rg_torus_t *torus, size_t n, size_t workers,
-                      size_t budget)
+static int8_t *sample(const char *variant, const rg_torus_t *torus, int method, size_t n,
+                      size_t workers, size_t budget)
 {
     rg_lattice_t lattice;
     CHECK(rg_dispatch_init(variant) == RG_OK);
@@ -20,9 +20,10 @@ static int8_t *sample(const char *variant, const rg_torus_t *torus, size_t n, si
     rg_ising_sample_t job = {.lattice = &lattice,
                              .K = 0.43,
                              .h = 0.02,
+                             .method = method,
                              .key = {1, 2, 3, 4},
                              .n = n,
-                             .sweeps = 5,
+                             .sweeps = 9,
                              .start = RG_START_RANDOM,
                              .p_up = 0.5,
                              .workers = workers,
@@ -46,12 +47,12 @@ static void variants_workers_and_budgets_agree(void)
         size_t n_sites = 0;
         CHECK(rg_torus_sites(&shapes[i], &n_sites) == RG_OK);
         size_t n = 700;
-        int8_t *golden = sample("portable", &shapes[i], n, 1, 1000);
+        int8_t *golden = sample("portable", &shapes[i], (int)i % 3, n, 1, 1000);
         for (size_t v = 0; v < 3; v++) {
             if (rg_kernels_named(VARIANTS[v]) == NULL) {
                 continue;
             }
-            int8_t *other = sample(VARIANTS[v], &shapes[i], n, 1 + v, 1 + 3 * v);
+            int8_t *other = sample(VARIANTS[v], &shapes[i], (int)i % 3, n, 1 + v, 1 + 3 * v);
             CHECK(memcmp(golden, other, n * n_sites) == 0);
             free(other);
         }
@@ -60,28 +61,37 @@ static void variants_workers_and_budgets_agree(void)
     CHECK(rg_dispatch_init(NULL) == RG_OK);
 }
 
-static void thresholds_toggle_to_the_probability(void)
+static double probability(const rg_ising_table_t *t, size_t j)
 {
-    rg_heatbath_t t;
-    rg_heatbath_init(&t, 2, 0.4, 0.1);
-    for (size_t j = 0; j <= 4; j++) {
-        /* p = sum over k of 2^-(k+1) bit k */
-        double p = 0.0;
-        uint64_t bit = t.start[j];
-        for (int k = 0; k < 64; k++) {
-            p += bit ? ldexp(1.0, -(k + 1)) : 0.0;
-            bit ^= t.toggle[k][j];
-        }
-        double field = 0.4 * (2.0 * (double)j - 4.0) + 0.1;
-        CHECK(fabs(p - 1.0 / (1.0 + exp(-2.0 * field))) < 1e-15);
-        CHECK(bit == 0);
-    }
-    rg_heatbath_init(&t, 2, 0.0, 300.0);
-    uint64_t bit = t.start[0];
+    double p = 0.0; /* sum over k of 2^-(k+1) bit k */
+    uint64_t bit = t->start[j];
     for (int k = 0; k < 64; k++) {
-        bit ^= t.toggle[k][0];
+        p += bit ? ldexp(1.0, -(k + 1)) : 0.0;
+        CHECK(k >= RG_GROUP_PLANES || t->first[k][j][3] == t->toggle[k][j]);
+        bit ^= t->toggle[k][j];
     }
-    CHECK(bit == UINT64_MAX); /* probability 1 stays 1 in the 65th bit */
+    return bit ? p + ldexp(1.0, -64) : p;
+}
+
+static void tables_hold_the_probabilities(void)
+{
+    static rg_ising_rule_t rule;
+    CHECK(rg_ising_rule_init(&rule, 2, 0.4, 0.1, RG_METHOD_LOCAL) == RG_OK);
+    for (size_t j = 0; j <= 4; j++) {
+        double field = 0.4 * (2.0 * (double)j - 4.0) + 0.1;
+        CHECK(fabs(probability(&rule.heatbath, j) - 1.0 / (1.0 + exp(-2.0 * field))) < 1e-15);
+        double leave = exp(-2.0 * fabs(field));
+        double expected = field > 0.0 ? 1.0 - leave : leave;
+        CHECK(fabs(probability(&rule.metropolis, j) - expected) < 1e-15);
+        CHECK((rule.metropolis.leans_up[j] != 0) == (field > 0.0));
+    }
+    CHECK(rg_ising_rule_table(&rule, 6) == &rule.metropolis);
+    CHECK(rg_ising_rule_table(&rule, 7) == &rule.heatbath);
+    CHECK(rg_ising_rule_table(&rule, 8) == &rule.metropolis);
+    CHECK(rg_ising_rule_init(&rule, 2, 0.0, 300.0, RG_METHOD_HEATBATH) == RG_OK);
+    CHECK(probability(&rule.heatbath, 0) == 1.0); /* the 65th bit */
+    CHECK(rg_ising_rule_init(&rule, 2, 0.0, 0.0, 3) == RG_ERR_ARGUMENT);
+    CHECK(rg_ising_rule_init(&rule, 2, (double)INFINITY, 0.0, 0) == RG_ERR_ARGUMENT);
 }
 
 static void groups_hold_every_site_once_and_no_neighbours(void)
@@ -211,7 +221,7 @@ static void dispatch_knows_its_names(void)
 
 static const harness_test_t TESTS[] = {
     TEST(variants_workers_and_budgets_agree),
-    TEST(thresholds_toggle_to_the_probability),
+    TEST(tables_hold_the_probabilities),
     TEST(groups_hold_every_site_once_and_no_neighbours),
     TEST(bad_lattices_are_refused),
     TEST(bad_jobs_are_refused),

@@ -17,7 +17,7 @@ enum { N_VISIBLE = 70, N_HIDDEN = 21, N_ROWS = 45, WORDS = 2 };
 
 static void products_equal_plain_sums(void)
 {
-    _Alignas(64) double weights[N_VISIBLE * RG_PANEL];
+    _Alignas(64) double weights[(N_VISIBLE + 2) * RG_PANEL] = {0}; /* rows to a multiple of 4 */
     _Alignas(64) double out[N_ROWS * RG_PANEL];
     uint64_t bits[N_ROWS * WORDS];
     rg_stream_t stream;
@@ -99,6 +99,7 @@ static unsigned char *train(const char *variant, bool single, bool spin, bool pe
     rg_rbm_t velocity;
     uint64_t data[N_ROWS * WORDS];
     uint64_t negative[24 * WORDS] = {0};
+    uint64_t hidden[24] = {0};
     uint32_t order[N_ROWS];
     rg_stream_t stream;
     CHECK(rg_dispatch_init(variant) == RG_OK);
@@ -122,6 +123,7 @@ static unsigned char *train(const char *variant, bool single, bool spin, bool pe
                           .n_rows = N_ROWS,
                           .batch_size = 20,
                           .negative = negative,
+                          .hidden = hidden,
                           .n_chains = 24,
                           .persistent = persistent,
                           .k = 2,
@@ -207,7 +209,7 @@ static void failures_are_clean(void)
     rg_rbm_t rbm;
     CHECK(rg_rbm_init(&rbm, 0, 3, true, true) == RG_ERR_ARGUMENT);
     rg_rbm_free(&rbm);
-    for (long n = 0; n < 9; n++) {
+    for (long n = 0; n < 13; n++) {
         rg_test_fail_allocation_after(n);
         int ret = rg_rbm_init(&rbm, N_VISIBLE, N_HIDDEN, true, true);
         CHECK(ret == (n < 3 ? RG_ERR_MEMORY : RG_OK));

@@ -178,7 +178,8 @@ INLINE void unite(uint32_t *parent, uint32_t a, uint32_t b)
 {
     a = find_root(parent, a);
     b = find_root(parent, b);
-    parent[a > b ? a : b] = a > b ? b : a;
+    uint32_t swap = (a ^ b) & (0 - (uint32_t)(a < b)); /* min and max would go by way of xmm */
+    parent[a ^ swap] = b ^ swap;
 }
 
 /* The labels of a row, by column of the run's end. */
@@ -201,7 +202,7 @@ INLINE uint64_t first_links(uint64_t links, uint64_t ends, uint64_t *landed)
     return stop & links;
 }
 
-/* Unite what links join, the links in `done` excepted. */
+/* Unite what links join: runs of rows a and b, whose labels stand at their ends. */
 INLINE void unite_links(const rg_sw_t *sw, uint64_t links, uint64_t ends_a, const uint32_t *a,
                         uint64_t ends_b, const uint32_t *b)
 {

@@ -51,3 +51,38 @@ INLINE vf64 uniform_f64(const uint64_t *plane)
     vf64 integer = (vf64)(field | (vu64)((vf64){0} + 0x1p52)) - 0x1p52;
     return (integer + integer + 1.0) * 0x1p-53;
 }
+
+/* The sign bits of a vector's elements as an integer. */
+INLINE uint32_t signs_f32(vi32 x)
+{
+#if defined(__x86_64__) && RG_K_PARTS == 1
+    return (uint32_t)_mm512_movepi32_mask((__m512i)x);
+#elif defined(__x86_64__) && RG_K_PARTS == 2
+    return (uint32_t)_mm256_movemask_ps((__m256)x);
+#elif defined(__x86_64__)
+    return (uint32_t)_mm_movemask_ps((__m128)x);
+#else
+    uint32_t bits = 0;
+    for (size_t j = 0; j < RG_K_BYTES / sizeof(float); j++) {
+        bits |= (uint32_t)(x[j] < 0) << j;
+    }
+    return bits;
+#endif
+}
+
+INLINE uint32_t signs_f64(vi64 x)
+{
+#if defined(__x86_64__) && RG_K_PARTS == 1
+    return (uint32_t)_mm512_movepi64_mask((__m512i)x);
+#elif defined(__x86_64__) && RG_K_PARTS == 2
+    return (uint32_t)_mm256_movemask_pd((__m256d)x);
+#elif defined(__x86_64__)
+    return (uint32_t)_mm_movemask_pd((__m128d)x);
+#else
+    uint32_t bits = 0;
+    for (size_t j = 0; j < RG_K_BYTES / sizeof(double); j++) {
+        bits |= (uint32_t)(x[j] < 0) << j;
+    }
+    return bits;
+#endif
+}

@@ -49,19 +49,28 @@ INLINE void RG_K_(table_entry)(const RG_K_REAL *w, bool spin, RG_K_REAL *table)
     }
 }
 
-/* Byte offset of the entry for group g of a word: 64 times its nibble. One shift and one mask:
- * with a constant g this is all that an addition of a table entry costs. */
-INLINE size_t RG_K_(entry_offset)(uint64_t word, size_t g)
+#ifndef INDEX_ROWS
+enum { INDEX_ROWS = 32 /* rows whose nibbles are spread together */ };
+#define INDEX_ROWS INDEX_ROWS
+
+/* Nibble g of row r's word, times 8, as byte 8 (g % 2) + g / 2 of its 16: a byte load is then
+ * all that an index costs, scaled by 8 in the address. */
+INLINE void spread_nibbles(const uint64_t *bits, size_t stride, size_t n, uint64_t *index)
 {
-    return (size_t)(g < 2 ? word << (6 - 4 * g) : word >> (4 * g - 6)) & 0x3c0;
+    for (size_t row = 0; row < n; row++) {
+        uint64_t x = bits[row * stride];
+        index[2 * row] = (x << 3) & UINT64_C(0x7878787878787878);
+        index[2 * row + 1] = (x >> 1) & UINT64_C(0x7878787878787878);
+    }
 }
+#endif
 
 #define ROW(r)                                       \
     size_t row##r = row + r < last ? row + r : last; \
-    uint64_t x##r = bits[row##r * job->stride];      \
+    const uint8_t *x##r = &index[16 * row##r];       \
     RG_K_REAL *out##r = &out[row##r * RG_PANEL];
 #define LOAD(r, p) RG_K_VECTOR a##r##p = *(RG_K_VECTOR *)&out##r[p * WIDTH];
-#define ENTRY(r) const char *t##r = entries + RG_K_(entry_offset)(x##r, g);
+#define ENTRY(r) const char *t##r = entries + 8 * (size_t)x##r[8 * (g % 2) + g / 2];
 #define ADD(r, p) a##r##p += *(const RG_K_VECTOR *)(const void *)(t##r + p * RG_K_BYTES);
 #define STORE(r, p) *(RG_K_VECTOR *)&out##r[p * WIDTH] = a##r##p;
 #define GROUP(number)                                         \
@@ -72,14 +81,14 @@ INLINE size_t RG_K_(entry_offset)(uint64_t word, size_t g)
         EACH(ADD)                                             \
     }
 
-/* Add the first n_groups tables of one word of inputs to every row of the strip. */
-INLINE void RG_K_(add_word)(const rg_lookup_t *job, size_t word, size_t n_groups,
+/* Add the first n_groups (a constant, so that the tests fall away) tables of one word of inputs
+ * to at most INDEX_ROWS rows of the strip. */
+INLINE void RG_K_(add_rows)(const uint8_t *index, size_t n_rows, size_t n_groups,
                             const RG_K_REAL *table, RG_K_REAL *out)
 {
     enum { WIDTH = RG_K_BYTES / sizeof(RG_K_REAL) };
-    const uint64_t *bits = &job->bits[word];
-    size_t last = job->n_rows - 1;
-    for (size_t row = 0; row < job->n_rows; row += ROWS) {
+    size_t last = n_rows - 1;
+    for (size_t row = 0; row < n_rows; row += ROWS) {
         /* clang-format off */
         EACH_ROW(ROW)
         EACH(LOAD)
@@ -90,6 +99,17 @@ INLINE void RG_K_(add_word)(const rg_lookup_t *job, size_t word, size_t n_groups
     }
 }
 
+INLINE void RG_K_(add_word)(const rg_lookup_t *job, size_t word, size_t n_groups,
+                            const RG_K_REAL *table, RG_K_REAL *out)
+{
+    uint64_t index[2 * INDEX_ROWS];
+    for (size_t row = 0; row < job->n_rows; row += INDEX_ROWS) {
+        size_t n = job->n_rows - row < INDEX_ROWS ? job->n_rows - row : INDEX_ROWS;
+        spread_nibbles(&job->bits[row * job->stride + word], job->stride, n, index);
+        RG_K_(add_rows)((const uint8_t *)index, n, n_groups, table, &out[row * RG_PANEL]);
+    }
+}
+
 #undef ROW
 #undef LOAD
 #undef ENTRY
@@ -97,38 +117,57 @@ INLINE void RG_K_(add_word)(const rg_lookup_t *job, size_t word, size_t n_groups
 #undef STORE
 #undef GROUP
 
-FN void RG_K_(lookup)(const rg_lookup_t *job, const RG_K_REAL *weights, RG_K_REAL *out)
+#define LEFT_OVER(n)                               \
+    case n:                                        \
+        RG_K_(add_word)(job, word, n, table, out); \
+        break;
+
+/* Tables of one word of inputs (w: 4 n_groups x 16) and their sums, strip by strip. */
+INLINE void RG_K_(lookup_word)(const rg_lookup_t *job, size_t word, size_t n_groups,
+                               const RG_K_REAL *w, RG_K_REAL *all)
 {
     enum { STEP = 64 / sizeof(RG_K_REAL) };
     _Alignas(64) RG_K_REAL table[RG_TABLE_GROUPS * 16 * STEP];
-    _Alignas(64) RG_K_REAL padded[64 * RG_PANEL];
+    for (size_t column = 0; column < RG_PANEL; column += STEP) {
+        for (size_t g = 0; g < n_groups; g++) {
+            RG_K_REAL *entry = &table[g * 16 * STEP];
+            if (job->spin) {
+                RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], true, entry);
+            } else {
+                RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], false, entry);
+            }
+        }
+        RG_K_REAL *out = &all[column];
+        /* clang-format off */
+        switch (n_groups) {
+            LEFT_OVER(1) LEFT_OVER(2) LEFT_OVER(3) LEFT_OVER(4) LEFT_OVER(5) LEFT_OVER(6)
+            LEFT_OVER(7) LEFT_OVER(8) LEFT_OVER(9) LEFT_OVER(10) LEFT_OVER(11) LEFT_OVER(12)
+            LEFT_OVER(13) LEFT_OVER(14) LEFT_OVER(15)
+        default:
+            RG_K_(add_word)(job, word, RG_TABLE_GROUPS, table, out);
+        }
+        /* clang-format on */
+    }
+}
+
+#undef LEFT_OVER
+
+FN void RG_K_(lookup)(const rg_lookup_t *job, const RG_K_REAL *weights, RG_K_REAL *out)
+{
+    _Alignas(64) RG_K_REAL turned[64 * RG_PANEL];
     if (job->n_rows == 0) {
         return;
     }
     for (size_t first = 0; first < job->n_inputs; first += 64) {
         size_t n = job->n_inputs - first < 64 ? job->n_inputs - first : 64;
-        size_t n_groups = (n + 3) / 4;
         const RG_K_REAL *w = &weights[first * RG_PANEL];
-        if (n < 64) {
-            memset(padded, 0, sizeof padded);
-            memcpy(padded, w, n * RG_PANEL * sizeof *w);
-            w = padded;
-        }
-        for (size_t column = 0; column < RG_PANEL; column += STEP) {
-            for (size_t g = 0; g < n_groups; g++) {
-                RG_K_REAL *entry = &table[g * 16 * STEP];
-                if (job->spin) {
-                    RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], true, entry);
-                } else {
-                    RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], false, entry);
-                }
+        if (job->tile_rows > 0) {
+            for (size_t i = 0; i < n; i += RG_PANEL) {
+                RG_K_(turn_tile)(&weights[(first + i) * job->tile_rows], &turned[i * RG_PANEL]);
             }
-            if (n_groups == RG_TABLE_GROUPS) { /* a constant, so that the tests fall away */
-                RG_K_(add_word)(job, first / 64, RG_TABLE_GROUPS, table, &out[column]);
-            } else {
-                RG_K_(add_word)(job, first / 64, n_groups, table, &out[column]);
-            }
+            w = turned;
         }
+        RG_K_(lookup_word)(job, first / 64, (n + 3) / 4, w, out);
     }
 }
 

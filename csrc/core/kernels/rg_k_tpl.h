@@ -5,6 +5,9 @@
  * The code is gcc/clang vector extensions only: the same operations on the same lanes in every
  * form, hence the same bits. Accumulators are named, not arrays: gcc 12 spills arrays. */
 #include <string.h>
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 #include "rg_dispatch.h"
 #include "rg_math.h"
@@ -22,6 +25,42 @@ typedef double vf64 __attribute__((vector_size(RG_K_BYTES), may_alias));
 
 enum { PART_LANES = RG_K_BYTES / 8 };
 
+/* ---- logic of three operands: one instruction where there is AVX-512 ---- */
+
+#if RG_K_BYTES == 64
+#define LOGIC3(name, table, expression)                                                    \
+    INLINE vu64 name(vu64 a, vu64 b, vu64 c)                                               \
+    {                                                                                      \
+        return (vu64)_mm512_ternarylogic_epi64((__m512i)a, (__m512i)b, (__m512i)c, table); \
+    }
+#else
+#define LOGIC3(name, table, expression)      \
+    INLINE vu64 name(vu64 a, vu64 b, vu64 c) \
+    {                                        \
+        return expression;                   \
+    }
+#endif
+
+LOGIC3(xor3, 0x96, a ^ b ^ c)
+LOGIC3(majority, 0xe8, (a & b) | (c & (a ^ b)))
+LOGIC3(choose, 0xca, c ^ (a & (b ^ c))) /* a ? b : c */
+LOGIC3(xor_and, 0x78, a ^ (b & c))
+LOGIC3(or_and, 0xf8, a | (b & c))
+
+/* Is any bit of the 512 set? */
+INLINE bool any_bit(const vu64 *words)
+{
+#if RG_K_BYTES == 64
+    return _mm512_test_epi64_mask((__m512i)words[0], (__m512i)words[0]) != 0;
+#elif RG_K_BYTES == 32
+    __m256i both = (__m256i)(words[0] | words[1]);
+    return !_mm256_testz_si256(both, both);
+#else
+    vu64 any = (words[0] | words[1]) | (words[2] | words[3]);
+    return (any[0] | any[1]) != 0;
+#endif
+}
+
 /* ---- random planes ---- */
 
 typedef struct {
@@ -37,12 +76,11 @@ INLINE vu64 next_part(part_stream_t *s)
 {
     vu64 plane = rotate_left(s->s0 + s->s3, 23) + s->s0;
     vu64 t = s->s1 << 17;
-    s->s2 ^= s->s0;
-    s->s3 ^= s->s1;
-    s->s1 ^= s->s2;
-    s->s0 ^= s->s3;
-    s->s2 ^= t;
-    s->s3 = rotate_left(s->s3, 45);
+    vu64 s3 = s->s3 ^ s->s1;
+    s->s1 = xor3(s->s0, s->s2, s->s1);
+    s->s2 = xor3(s->s0, s->s2, t);
+    s->s0 ^= s3;
+    s->s3 = rotate_left(s3, 45);
     return plane;
 }
 
@@ -76,10 +114,18 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 
 #include "rg_k_ising_tpl.h"
 #include "rg_k_operators_tpl.h"
+#include "rg_k_pack_tpl.h"
+#include "rg_k_terms_tpl.h"
 
 #include "rg_k_cluster_tpl.h"
 
 #include "rg_k_exp_tpl.h"
+#include "rg_k_soft_tpl.h"
+#include "rg_k_transpose_tpl.h"
+
+#include "rg_k_field_tpl.h"
+
+#include "rg_k_perfect_tpl.h"
 
 #define RG_K_REAL float
 #define RG_K_VECTOR vf32
@@ -88,6 +134,7 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 #define RG_K_(name) name##_f32
 #include "rg_k_lookup_tpl.h"
 #include "rg_k_unit_tpl.h"
+#include "rg_k_update_tpl.h"
 #undef RG_K_REAL
 #undef RG_K_VECTOR
 #undef RG_K_INT
@@ -101,11 +148,17 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 #define RG_K_(name) name##_f64
 #include "rg_k_lookup_tpl.h"
 #include "rg_k_unit_tpl.h"
+#include "rg_k_update_tpl.h"
 
 const rg_kernels_t RG_K_TABLE = {
     .name = RG_K_NAME,
     .stream_planes = stream_planes,
-    .ising_group = ising_group,
+    .ising_groups = ising_groups,
+    .ising_counts = ising_counts,
+    .field_run = field_run,
+    .field_count = field_count,
+    .field_add = field_add,
+    .perfect_group = perfect_group,
     .lookup_f32 = lookup_f32,
     .lookup_f64 = lookup_f64,
     .unit_f32 = unit_f32,
@@ -114,4 +167,16 @@ const rg_kernels_t RG_K_TABLE = {
     .sw_sweep = sw_sweep,
     .wolff_cluster = wolff_cluster,
     .strips_measure = strips_measure,
+    .row_means_f32 = row_means_f32,
+    .row_means_f64 = row_means_f64,
+    .factors_f32 = factors_f32,
+    .factors_f64 = factors_f64,
+    .update_f32 = update_f32,
+    .update_f64 = update_f64,
+    .soft_products = soft_products,
+    .transpose64 = transpose64,
+    .pack_units = pack_units,
+    .planes_turn = planes_turn,
+    .terms_count = terms_count,
+    .spins_count = spins_count,
 };

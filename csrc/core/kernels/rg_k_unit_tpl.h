@@ -23,8 +23,9 @@ INLINE RG_K_INT RG_K_(unit_part)(RG_K_VECTOR x, bool spin, const RG_K_VECTOR *u,
     return (RG_K_INT)(*u + *u * e < one) ^ down;
 }
 
-FN void RG_K_(unit)(const rg_unit_t *job, rg_stream_t *stream, const RG_K_REAL *input,
-                    RG_K_REAL *mean)
+/* Rows of one panel, for constant spin, draws and means. */
+INLINE void RG_K_(unit_rows)(const rg_unit_t *job, rg_stream_t *stream, const RG_K_REAL *input,
+                             RG_K_REAL *mean, bool spin, bool draws, bool means)
 {
     enum {
         WIDTH = RG_K_BYTES / sizeof(RG_K_REAL),
@@ -32,10 +33,9 @@ FN void RG_K_(unit)(const rg_unit_t *job, rg_stream_t *stream, const RG_K_REAL *
         PARTS = PLANES * RG_K_PARTS
     };
     uint32_t keep = (UINT32_C(1) << job->n_units) - 1;
-    bool draws = job->bits != NULL;
     _Alignas(64) uint64_t planes[PLANES * RG_LANES];
-    _Alignas(64) RG_K_WORD up[RG_PANEL];
     for (size_t row = 0; row < job->n_rows; row++) {
+        uint32_t bits = 0;
         if (draws) {
             stream_planes(stream, PLANES, planes);
         }
@@ -46,17 +46,35 @@ FN void RG_K_(unit)(const rg_unit_t *job, rg_stream_t *stream, const RG_K_REAL *
             if (draws) {
                 u = RG_K_(uniform)(&planes[part * PART_LANES]);
             }
-            *(RG_K_INT *)&up[part * WIDTH] = RG_K_(unit_part)(x, job->spin, draws ? &u : NULL, &m);
-            if (mean != NULL) {
+            RG_K_INT up = RG_K_(unit_part)(x, spin, draws ? &u : NULL, &m);
+            if (draws) {
+                bits |= RG_K_(signs)(up) << (part * WIDTH);
+            }
+            if (means) {
                 *(RG_K_VECTOR *)&mean[row * RG_PANEL + part * WIDTH] = m;
             }
         }
         if (draws) {
-            uint32_t bits = 0;
-            for (size_t j = 0; j < RG_PANEL; j++) {
-                bits |= (uint32_t)(up[j] & (1 << j));
-            }
             job->bits[row * job->stride] = (uint16_t)(bits & keep);
         }
+    }
+}
+
+FN void RG_K_(unit)(const rg_unit_t *job, rg_stream_t *stream, const RG_K_REAL *input,
+                    RG_K_REAL *mean)
+{
+    bool draws = job->bits != NULL;
+    if (job->spin && draws && mean == NULL) {
+        RG_K_(unit_rows)(job, stream, input, mean, true, true, false);
+    } else if (job->spin && draws) {
+        RG_K_(unit_rows)(job, stream, input, mean, true, true, true);
+    } else if (job->spin) {
+        RG_K_(unit_rows)(job, stream, input, mean, true, false, true);
+    } else if (draws && mean == NULL) {
+        RG_K_(unit_rows)(job, stream, input, mean, false, true, false);
+    } else if (draws) {
+        RG_K_(unit_rows)(job, stream, input, mean, false, true, true);
+    } else {
+        RG_K_(unit_rows)(job, stream, input, mean, false, false, true);
     }
 }

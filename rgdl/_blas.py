@@ -1,0 +1,66 @@
+"""Dense products by SciPy's BLAS, in as many threads as `workers` says.
+
+Their last bits depend on the library: nothing that must repeat on every machine may
+rest on them.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import cython_blas
+from threadpoolctl import ThreadpoolController
+
+from rgdl import _core
+
+__all__ = ["blas_threads", "matmul"]
+
+_ROUTINES = {
+    np.dtype(np.float32): cython_blas.__pyx_capi__["sgemm"],
+    np.dtype(np.float64): cython_blas.__pyx_capi__["dgemm"],
+}
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    """Find the thread pools of this process; once, as that takes milliseconds."""
+    return ThreadpoolController()
+
+
+@contextmanager
+def blas_threads(workers: int) -> Iterator[None]:
+    """Let every BLAS, NumPy's too, use at most so many threads in this block."""
+    with _controller().limit(limits=workers, user_api="blas"):
+        yield
+
+
+def matmul(
+    a: npt.NDArray[Any],
+    b: npt.NDArray[Any],
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    scale: float = 1.0,
+    add_to: npt.NDArray[Any] | None = None,
+) -> npt.NDArray[Any]:
+    """``scale op(a) op(b)``, added in place to `add_to` if that is given."""
+    a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
+    if add_to is None:
+        shape = (a.shape[transpose_a], b.shape[1 - transpose_b])
+        out = np.empty(shape, dtype=a.dtype)
+    else:
+        out = add_to
+    _core.gemm(
+        _ROUTINES[a.dtype],
+        a,
+        b,
+        out,
+        transpose_a,
+        transpose_b,
+        scale,
+        0.0 if add_to is None else 1.0,
+    )
+    return out

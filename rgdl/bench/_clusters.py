@@ -1,0 +1,47 @@
+"""Benchmarks of cluster updates."""
+
+from typing import Any
+
+import numpy as np
+
+from rgdl import _core
+from rgdl.bench._timing import K_CRITICAL, Benchmark, Timer, timed
+
+
+def _clusters(L: int, method: int) -> Timer:
+    """Nanoseconds per spin that a cluster holds: one chain, bonds and m every sweep."""
+    words = _core.pack(np.ones((1, L * L), np.int8), -1)
+    key = np.arange(4, dtype=np.uint64)
+    streams = _core.stream_states(key, _core.PURPOSE_CLUSTER, 0, 1)
+
+    def run(draws: int) -> Any:
+        return _core.cluster_simulate(
+            *((L, L), K_CRITICAL, 0.0, method, words, streams, 1, draws, 1),
+            *(False, 1, None),
+        )
+
+    run(200)
+    draws = max(4, round(4e6 / (L**2 if method else L**1.75)))
+
+    def ns_per_spin() -> float:
+        found: list[int] = []
+        spent = timed(lambda: found.append(int(run(draws)[4].sum())))
+        return 1e9 * spent / found[0]
+
+    return ns_per_spin
+
+
+BENCHMARKS = tuple(
+    Benchmark(
+        f"{name} {L}x{L} at K_c",
+        "samplers",
+        "ns/spin",
+        lambda L=L, method=method: _clusters(L, method),  # type: ignore[misc]
+        note,
+    )
+    for name, method, sizes, note in (
+        ("Swendsen-Wang", 1, (32, 128, 512, 1024), "per spin and sweep"),
+        ("Wolff", 0, (128, 256, 512), "per spin of the clusters"),
+    )
+    for L in sizes
+)

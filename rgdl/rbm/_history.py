@@ -1,0 +1,262 @@
+"""What training tells about itself: one record per epoch, and Hinton's rules on it."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from rgdl import _core
+from rgdl._blas import blas_threads, matmul
+from rgdl.errors import ConvergenceError
+from rgdl.rbm._data import Rows
+from rgdl.rbm._moments import Parameters, bits_values, free_energy, unit_means
+from rgdl.rbm._settings import Settings
+
+__all__ = ["HISTORY", "EarlyStopping", "diagnose", "hidden_means", "record"]
+
+HISTORY = (
+    "epoch",
+    "free_energy_data",
+    "free_energy_model",
+    "free_energy_spread",
+    "reconstruction_error",
+    "weight_rms",
+    "update_ratio",
+)
+
+_SHOWN_ROWS = 200
+_PSEUDO_TERMS = 20_000_000  # softplus terms that a pseudo-likelihood may cost
+_SPECTRUM_UNITS = 128  # layers up to this size have their singular values taken always
+
+
+def shown(rows: Rows, n_visible: int, spin: bool, most: int) -> npt.NDArray[Any]:
+    """At most so many rows, evenly taken, as values."""
+    stride = max(1, len(rows) // most)
+    if rows.bits is not None:
+        return bits_values(rows.bits[::stride][:most], n_visible, spin)
+    assert rows.values is not None
+    values: npt.NDArray[Any] = rows.values[::stride][:most]
+    return values
+
+
+def _energies(
+    values: npt.NDArray[Any], parameters: Parameters, spin: bool
+) -> tuple[float, float]:
+    """Mean and spread of F; not finite where it overflows, judged by the caller."""
+    if len(values) == 0:
+        return math.nan, math.nan
+    with np.errstate(over="ignore", invalid="ignore"):
+        free = free_energy(values, parameters, spin).astype(np.float64)
+        return float(free.mean()), float(free.std())
+
+
+def _rms(array: npt.NDArray[Any]) -> float:
+    return math.sqrt(float(np.mean(np.square(array, dtype=np.float64))))
+
+
+def record(
+    rbm: Any,
+    rows: Rows,
+    settings: Settings,
+    validation: Rows | None,
+    extra: Mapping[str, float],
+) -> None:
+    """Append one epoch to `history_` and close it; ConvergenceError on overflow."""
+    with blas_threads(settings.workers):
+        values = _values(rbm, rows, settings, validation)
+    values.update(extra)
+    epoch = int(values["epoch"])
+    history = {name: list(column) for name, column in rbm.history_.items()}
+    for name in values:  # a column that starts late has had nothing to say before
+        history.setdefault(name, [math.nan] * (epoch - 1))
+    for name, column in history.items():
+        column.append(values.get(name, math.nan))
+    spectrum = rbm.spectrum_
+    small = min(rbm.W_.shape) <= _SPECTRUM_UNITS
+    if math.isfinite(values["weight_rms"]) and (small or epoch & (epoch - 1) == 0):
+        spectrum = {**spectrum, epoch: singular_values(rbm.W_)}
+    cursor = rbm._cursor.copy()
+    cursor[1:] = 0
+    # one step that no interrupt can split
+    rbm.__dict__.update(history_=history, spectrum_=spectrum, _cursor=cursor)
+    if not math.isfinite(values["free_energy_data"]):
+        raise ConvergenceError(
+            f"the free energy overflowed in epoch {epoch}; lower learning_rate "
+            f"(now {settings.learning_rate(epoch - 1):g})"
+        )
+
+
+def _values(
+    rbm: Any, rows: Rows, settings: Settings, validation: Rows | None
+) -> dict[str, float]:
+    parameters = Parameters(rbm.W_, rbm.b_, rbm.c_)
+    spin, n_visible = settings.spin, rbm.n_features_in_
+    _, _, changed, n_negative = rbm._cursor.tolist()
+    data = shown(rows, n_visible, spin, _SHOWN_ROWS)
+    mean, spread = _energies(data, parameters, spin)
+    chains = bits_values(rbm._negative[:n_negative], n_visible, spin)
+    model, _ = _energies(chains, parameters, spin)
+    known = settings.method == "cd" and settings.solver == "sgd"
+    counted = known and rows.bits is not None
+    weight = _rms(rbm.W_)
+    values = {
+        "epoch": float(len(rbm.history_["epoch"]) + 1),
+        "free_energy_data": mean,
+        "free_energy_model": model,
+        "free_energy_spread": spread,
+        "reconstruction_error": (
+            changed / (len(rows) * n_visible) if counted else math.nan
+        ),
+        "weight_rms": weight,
+        "update_ratio": _rms(rbm._velocity[0]) / weight if weight > 0 else math.nan,
+    }
+    if validation is not None:
+        held_out = shown(validation, n_visible, spin, _SHOWN_ROWS)
+        free, _ = _energies(held_out, parameters, spin)
+        values["free_energy_validation"] = free
+        values["free_energy_gap"] = free - mean
+        if validation.bits is not None:
+            most = max(1, _PSEUDO_TERMS // rbm.W_.size)
+            values["pseudo_likelihood"] = pseudo_likelihood(
+                held_out[:most], parameters.as_float64(), spin
+            )
+    return values
+
+
+def pseudo_likelihood(v: npt.NDArray[Any], parameters: Parameters, spin: bool) -> float:
+    """Mean over rows of sum_i ln p(v_i | the other units), all units counted."""
+    W, b, c = parameters
+    rows = v.astype(np.float64)
+    inputs = matmul(rows, W) + c
+    total = 0.0
+    for row, x in zip(rows, inputs, strict=True):
+        step = -2.0 * row if spin else 1.0 - 2.0 * row  # v_i flipped minus v_i
+        moved = x + step[:, None] * W
+        other = (-x, -moved) if spin else (0.0, 0.0)
+        soft = np.logaddexp(moved, other[1]).sum(axis=1)
+        here = np.logaddexp(x, other[0]).sum()
+        total -= float(np.logaddexp(0.0, step * b + soft - here).sum())
+    return total / len(rows)
+
+
+def singular_values(W: npt.NDArray[Any]) -> list[float]:
+    """Of W, largest first; by the smaller Gram matrix, to its accuracy."""
+    wide = np.ascontiguousarray(W, dtype=np.float64)
+    gram = matmul(wide, wide, transpose_a=True)
+    if W.shape[0] < W.shape[1]:
+        gram = matmul(wide, wide, transpose_b=True)
+    values = np.linalg.eigvalsh(gram)[::-1]
+    return [float(value) for value in np.sqrt(np.maximum(values, 0.0))]
+
+
+def hidden_means(rbm: Any, rows: Rows, settings: Settings) -> npt.NDArray[np.float64]:
+    """Mean of every hidden unit over at most 1000 rows of the data."""
+    if rows.bits is not None:
+        stride = max(1, len(rows) // 1000)
+        bits = np.ascontiguousarray(rows.bits[::stride][:1000])
+        means = _core.rbm_mean(
+            rbm.W_, rbm.b_, rbm.c_, settings.spin, bits, True, settings.workers
+        )
+    else:
+        values = shown(rows, rbm.n_features_in_, settings.spin, 1000)
+        W, _, c = Parameters(rbm.W_, rbm.b_, rbm.c_).as_float64()
+        with blas_threads(settings.workers):
+            means = unit_means(matmul(values.astype(np.float64), W) + c, settings.spin)
+    return np.asarray(means.mean(axis=0, dtype=np.float64))
+
+
+class EarlyStopping:
+    """Callback that ends training when a number of the history stops getting better.
+
+    It looks at `history_` alone, so that a training that goes on from a checkpoint
+    stops in the same epoch.
+
+    Parameters
+    ----------
+    monitor : str, default "pseudo_likelihood"
+        Name in `history_`; "pseudo_likelihood" and "free_energy_gap" need
+        ``validation=`` in `fit`. Larger is better for the pseudo-likelihood, smaller
+        for all else.
+    patience : int, default 5
+        Epochs without a new best value.
+    least_gain : float, default 0.0
+        By how much a value must beat the best to count.
+
+    Examples
+    --------
+    >>> import rgdl
+    >>> from rgdl.rbm import EarlyStopping
+    >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 600, rng=0)
+    >>> stop = EarlyStopping("free_energy_gap", patience=2)
+    >>> rbm = rgdl.RBM(32, n_epochs=200, rng=0)
+    >>> rbm = rbm.fit(s[:500], validation=s[500:], callbacks=[stop])
+    >>> len(rbm.history_["epoch"]) < 200
+    True
+    """
+
+    def __init__(
+        self,
+        monitor: str = "pseudo_likelihood",
+        patience: int = 5,
+        least_gain: float = 0.0,
+    ) -> None:
+        self.monitor = monitor
+        self.patience = patience
+        self.least_gain = least_gain
+
+    def __call__(self, rbm: Any) -> bool:
+        """Whether to stop; ValueError if the history has no such numbers."""
+        if self.monitor not in rbm.history_:
+            raise ValueError(
+                f"monitor must name one of {sorted(rbm.history_)}, got {self.monitor!r}"
+                "; some need validation= in fit"
+            )
+        values = np.asarray(rbm.history_[self.monitor])
+        if self.monitor != "pseudo_likelihood":
+            values = -values
+        best, since = -math.inf, 0
+        for value in values:
+            since += 1
+            if value > best + self.least_gain:
+                best, since = float(value), 0
+        return since >= self.patience
+
+
+def diagnose(rbm: Any) -> list[str]:
+    """Hinton's rules (UTML TR 2010-003) that the trained machine breaks, in words."""
+    remarks = []
+    low = -1.0 if rbm.units == "spin" else 0.0
+    on = (rbm.hidden_means_ - low) / (1.0 - low)
+    for count, what in (
+        (int((on < 0.01).sum()), "dead (on in less than 1 % of the data)"),
+        (int((on > 0.99).sum()), "saturated (on in more than 99 % of the data)"),
+    ):
+        if count:
+            remarks.append(
+                f"{count} of {len(on)} hidden units are {what}: lower learning_rate, "
+                "set a sparsity target or centered=True (section 15)"
+            )
+    history = rbm.history_
+    last = {name: np.asarray(column[-3:]) for name, column in history.items()}
+    drift = np.abs(last["free_energy_model"] - last["free_energy_data"])
+    if len(drift) == 3 and (drift > last["free_energy_spread"]).all():
+        remarks.append(
+            "the free energy of the chains has left that of the data by more than its "
+            "spread for 3 epochs: lower learning_rate, raise k, or "
+            'use method="pt-pcd" (sections 5 and 14)'
+        )
+    ratio = last["update_ratio"][-1:]
+    if (ratio > 0.1).any():
+        remarks.append(
+            f"the last update was {ratio[0]:.0%} of the weights, about 0.1 % is "
+            "wanted: lower learning_rate (section 7)"
+        )
+    gaps = np.asarray(history.get("free_energy_gap", []))
+    if len(gaps) >= 6 and gaps[-3:].min() > 0 and gaps[-3:].min() > gaps[:-3].max():
+        remarks.append(
+            "the free energy of held-out data keeps leaving that of the training data: "
+            "the machine overfits; stop earlier or set l1 or l2 (section 6)"
+        )
+    return remarks

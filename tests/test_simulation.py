@@ -1,0 +1,176 @@
+"""rgdl.simulate: exact results by every method, keys, checkpoints to the same bits."""
+
+import numpy as np
+import pytest
+
+import rgdl
+
+METHODS = ["local", "heatbath", "metropolis", "swendsen-wang", "wolff"]
+
+
+def run(model=None, **options):
+    given = {"chains": 20, "draws": 12, "burn_in": 5, "thin": 2, "rng": 7} | options
+    return rgdl.simulate(model or rgdl.Ising((8, 8), K=0.42), **given)
+
+
+@pytest.mark.stat
+@pytest.mark.parametrize("method", METHODS)
+def test_energy_and_order_are_exact(method):
+    """8x8 at 0.43: e, Cv, <|m|> and U4 within 4 sigma, errors of e below 0.5 %. The
+    twin with K 2 % off fails."""
+    K = 0.43
+    model = rgdl.Ising((8, 8), K=K)
+    trace = rgdl.simulate(model, chains=256, draws=200, method=method, rng=3)
+    m, p = rgdl.exact.magnetization_distribution((8, 8), K)
+    m2 = (p * m**2).sum()
+
+    def z(found, exact):
+        assert found.reliable
+        return abs(found.value - exact) / found.error
+
+    exact = rgdl.exact.kaufman((8, 8), K)
+    energy = trace.mean("energy")
+    assert energy.error < 0.005 * abs(exact.energy)
+    assert z(energy, exact.energy) < 4
+    assert z(trace.cv(), exact.specific_heat) < 4
+    assert z(trace.mean("|magnetization|"), (p * abs(m)).sum()) < 4
+    assert z(trace.binder(), 1 - (p * m**4).sum() / (3 * m2**2)) < 4
+    assert z(energy, rgdl.exact.kaufman((8, 8), 1.02 * K).energy) > 4
+
+
+@pytest.mark.stat
+def test_improved_estimators_have_the_mean_of_the_plain_ones():
+    """<m^2> of 8x8 within 4 sigma of the exact one, with a smaller error above T_c."""
+    model = rgdl.Ising((8, 8), K=0.3)
+    names = ("magnetization", "improved_m2", "improved_m4")
+    trace = rgdl.simulate(
+        model, chains=16, draws=2000, method="swendsen-wang", observables=names, rng=4
+    )
+    m, p = rgdl.exact.magnetization_distribution((8, 8), 0.3)
+    for name, power in (("improved_m2", 2), ("improved_m4", 4)):
+        found = trace.mean(name)
+        assert abs(found.value - (p * m**power).sum()) < 4 * found.error
+        plain = rgdl.stats.mean(trace["magnetization"] ** power)
+        assert found.error < 0.7 * plain.error
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_more_draws_continue_fewer(method):
+    long, short = run(method=method, draws=12), run(method=method, draws=5)
+    assert (long["energy"][:, :5] == short["energy"]).all()
+    assert (long["magnetization"][:, :5] == short["magnetization"]).all()
+    other = run(method=method, workers=2, rng=long.key)
+    assert (other["energy"] == long["energy"]).all()
+    assert (run(method=method, rng=8)["energy"] != long["energy"]).any()
+    assert long.method == method
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_checkpoint_resumes_to_the_same_bits(method, tmp_path):
+    whole = run(method=method, draws=40)
+    path = tmp_path / "run.npz"
+    first = run(method=method, draws=7, checkpoint=path)
+    assert (first["energy"] == whole["energy"][:, :7]).all()
+    resumed = run(method=method, draws=40, checkpoint=path)
+    for name in whole:
+        assert (resumed[name] == whole[name]).all()
+    again = run(method=method, draws=40, checkpoint=path, rng=None)
+    assert (again["energy"] == whole["energy"]).all()
+    assert again.key == whole.key
+    fewer = run(method=method, draws=3, checkpoint=path)
+    assert (fewer["energy"] == whole["energy"][:, :3]).all()
+
+
+@pytest.mark.parametrize("method", ["local", "swendsen-wang"])
+def test_an_interrupt_loses_no_bits(method, tmp_path):
+    path = tmp_path / "run.npz"
+
+    def interrupt(fraction):
+        if fraction > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(method=method, draws=100, checkpoint=path, progress=interrupt)
+    assert path.exists()
+    resumed = run(method=method, draws=100, checkpoint=path)
+    whole = run(method=method, draws=100)
+    assert (resumed["energy"] == whole["energy"]).all()
+
+
+def test_a_checkpoint_of_another_run_is_refused(tmp_path):
+    path = tmp_path / "run.npz"
+    run(checkpoint=path)
+    changes = [
+        ({"thin": 3}, "thin"),
+        ({"rng": 8}, "key"),
+        ({"chains": 21}, "chains"),
+        ({"method": "heatbath"}, "method"),
+        ({"observables": ("energy",)}, "observables"),
+        ({"model": rgdl.Ising((8, 8), K=0.43)}, "model"),
+    ]
+    for change, name in changes:
+        with pytest.raises(ValueError, match=f"another run: its {name}"):
+            run(checkpoint=path, **change)
+    path.write_bytes(b"nothing")
+    with pytest.raises(rgdl.FileFormatError):
+        run(checkpoint=path)
+
+
+@pytest.mark.parametrize("method", ["local", "wolff"])
+def test_observables_of_configurations_are_of_the_same_chains(method):
+    plain = run(method=method)
+    names = ("energy", "magnetization", "staggered_magnetization", "lowest_mode")
+    trace = run(method=method, observables=names)
+    assert list(trace) == list(names)
+    assert (trace["energy"] == plain["energy"]).all()
+    assert (trace["magnetization"] == plain["magnetization"]).all()
+    assert trace["lowest_mode"].shape == (20, 12)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_starts(method):
+    up = run(rgdl.Ising((8, 8), K=2.0), method=method, start="up", burn_in=0)
+    if method != "swendsen-wang" and method != "wolff":
+        assert (up["magnetization"][:, 0] > 0.9).all()
+    spins = rgdl.sample(rgdl.Ising((8, 8), K=0.1), 20, rng=1)
+    before = spins.copy()
+    given = run(method=method, start=spins)
+    assert (spins == before).all()
+    assert (given["energy"] != run(method=method)["energy"]).any()
+
+
+def test_auto_is_a_table():
+    assert run(draws=2).method == "local"
+    large = rgdl.Ising((96, 96), K=rgdl.exact.K_CRITICAL)
+    assert run(large, chains=2, draws=2).method == "swendsen-wang"
+    frustrated = rgdl.Ising((95, 96), K=-rgdl.exact.K_CRITICAL)
+    assert run(frustrated, chains=2, draws=2).method == "local"
+    wolff = run(method="wolff")
+    assert wolff.info["clusters_per_sweep"] >= 1
+
+
+def test_bad_arguments_are_named(tmp_path):
+    model = rgdl.Ising((4, 4), K=0.1)
+    with pytest.raises(TypeError, match=r"model must be a rgdl\.Ising"):
+        rgdl.simulate(3, chains=1, draws=2)
+    with pytest.raises(ValueError, match="nearest-neighbour"):
+        run(rgdl.Ising((4, 4), K=0.1, couplings={"nnn": 1}))
+    with pytest.raises(ValueError, match="method must be one of"):
+        run(model, method="gibbs")
+    with pytest.raises(ValueError, match="start must be one of"):
+        run(model, start="down")
+    with pytest.raises(ValueError, match="start must have shape"):
+        run(model, start=np.ones((3, 4, 4)))
+    with pytest.raises(ValueError, match="draws must be at least 2"):
+        run(model, draws=1)
+    with pytest.raises(ValueError, match="thin must be at least 1"):
+        run(model, thin=0)
+    for bad in ((), "energy", ("energy", "energy")):
+        with pytest.raises(ValueError, match="observables must be"):
+            run(model, observables=bad)
+    with pytest.raises(ValueError, match="swendsen-wang"):
+        run(model, observables=("improved_m2",))
+    with pytest.raises(ValueError, match="observables must be one of"):
+        run(model, observables=("colour",))
+    with pytest.raises(ValueError, match="frustrated"):
+        run(rgdl.Ising((3, 4), K=-0.1), method="wolff")
