@@ -240,7 +240,7 @@ class Couplings(NamedOrbits):
         >>> import rgdl
         >>> s = rgdl.sample(rgdl.Ising((16, 16), K=0.3), 2000, rng=0)
         >>> found = rgdl.Couplings.from_samples(s)
-        >>> bool(abs(found["nn"] - 0.3) < 4 * found.errors[0])
+        >>> bool(abs(found["nn"] - 0.3) < 4 * found.error("nn"))
         True
         """
         return estimate(s, operators, method)
