@@ -19,6 +19,7 @@ from rgdl._reference._exact import (
     walsh_hadamard,
 )
 from rgdl._reference._field import field_chains, field_sums, field_sweep
+from rgdl._reference._histogram import Walk, learn_density, visit_levels
 from rgdl._reference._ising import (
     biased_plane,
     fold,
@@ -51,6 +52,7 @@ __all__ = [
     "Stream",
     "Strips",
     "TrainOptions",
+    "Walk",
     "biased_plane",
     "bond_probability",
     "cluster_chain",
@@ -69,6 +71,7 @@ __all__ = [
     "ising_start",
     "ising_sums",
     "ising_sweep",
+    "learn_density",
     "log",
     "lookup_product",
     "majority",
@@ -93,6 +96,7 @@ __all__ = [
     "unit_means",
     "update_group",
     "update_table",
+    "visit_levels",
     "walsh_hadamard",
     "wolff",
 ]
