@@ -266,7 +266,7 @@ def _merge(log_g: Floats, n_sites: int) -> Floats:
     levels = np.flatnonzero(known.any(axis=0))
     sums = np.where(known, rows, 0.0).sum(axis=0)[levels]
     means = sums / known.sum(axis=0)[levels]
-    return np.interp(np.arange(log_g.shape[1]), levels, means)
+    return np.asarray(np.interp(np.arange(log_g.shape[1]), levels, means))
 
 
 def _start(
@@ -407,10 +407,10 @@ def wang_landau(
         )
     met = np.union1d(levels, np.flatnonzero(visits.any(axis=0)))[::-1]
     kept = visits[:, met].astype(np.int64)
-    bonds = unit * (2.0 * met - largest) + terms.constant
+    energies = -(unit * (2.0 * met - largest) + terms.constant) + 0.0
     result = DensityOfStates(
         n_sites=terms.n_sites,
-        energies=-bonds + 0.0,
+        energies=np.asarray(energies, dtype=np.float64),
         log_g=_estimate(kept.sum(axis=0), weights[met], terms.n_sites),
         errors=_jackknife(_leave_one_out(kept, weights[met], terms.n_sites)),
         visits=kept,
