@@ -29,7 +29,9 @@ class Walk:
 
     def level(self) -> int:
         """Level of the spins."""
-        bonds: int = sum(v * math.prod(self.spins[list(s)].tolist()) for v, s in self.terms)
+        bonds: int = sum(
+            v * math.prod(self.spins[list(s)].tolist()) for v, s in self.terms
+        )
         return (bonds + len(self.log_g) - 1) // 2
 
     def attempt(self, word: int) -> tuple[int, int]:
