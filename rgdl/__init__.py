@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rgdl.config import show_config
     from rgdl.couplings import Couplings, LatticeCouplings
     from rgdl.dbn import DBN
+    from rgdl.density import DensityOfStates, wang_landau
     from rgdl.experiments import reproduce
     from rgdl.ising import Ising
     from rgdl.rbm import RBM
@@ -51,6 +52,7 @@ __all__ = [
     "ConvergenceError",
     "Couplings",
     "DataWarning",
+    "DensityOfStates",
     "EquilibrationWarning",
     "FileFormatError",
     "Ising",
@@ -72,6 +74,7 @@ __all__ = [
     "stats",
     "temper",
     "unpack",
+    "wang_landau",
 ]
 
 # Where each name lives; modules load on first use (PEP 562), so that `import rgdl`
@@ -80,6 +83,7 @@ _HOME = {
     "DBN": "dbn",
     "RBM": "rbm",
     "Couplings": "couplings",
+    "DensityOfStates": "density",
     "Ising": "ising",
     "LatticeCouplings": "couplings",
     "Report": "report",
@@ -91,6 +95,7 @@ _HOME = {
     "simulate": "simulation",
     "temper": "tempering",
     "unpack": "bits",
+    "wang_landau": "density",
 }
 _MODULES = ("exact", "fss", "mapping", "observables", "plot", "rg", "stats")
 

@@ -262,6 +262,33 @@ def temper(
     npt.NDArray[np.uint64],
 ]: ...
 
+# walks in energy
+def histogram_learn(
+    sites: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.int32],
+    spins: npt.NDArray[np.int8],
+    streams: Bits,
+    log_g: npt.NDArray[np.float64],
+    log_f: float,
+    attempts: int,
+    workers: int,
+    progress: Progress,
+) -> tuple[npt.NDArray[np.uint64], bool]: ...
+def histogram_produce(
+    sites: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.int32],
+    spins: npt.NDArray[np.int8],
+    streams: Bits,
+    log_g: npt.NDArray[np.float64],
+    first: int,
+    last: int,
+    attempts: int,
+    workers: int,
+    progress: Progress,
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]: ...
+
 # cluster
 def cluster_simulate(
     shape: tuple[int, ...],

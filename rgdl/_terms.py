@@ -141,8 +141,15 @@ class Terms:
         """The external field where it is the same on every site, else None."""
         return float(self.h[0]) if (self.h == self.h[0]).all() else None
 
-    def integers(self) -> tuple[float, npt.NDArray[np.int64]] | None:
-        """(u, j) with relative = u j up to rounding and j small integers, or None."""
+    def integers(
+        self, rows: int | None = None
+    ) -> tuple[float, npt.NDArray[np.int64]] | None:
+        """(u, j) with relative = u j up to rounding and j small integers, or None.
+
+        `rows` histograms of all energies must fit: by default one for each
+        magnetisation.
+        """
+        rows = self.n_sites + 1 if rows is None else rows
         size = np.abs(self.relative[self.relative != 0])
         if not len(size):
             return 1.0, np.zeros(len(self.relative), dtype=np.int64)
@@ -152,7 +159,7 @@ class Terms:
                 return None
             whole = np.rint(self.relative / unit)
             levels = 2 * float(np.abs(whole).sum()) + 1
-            if levels * (self.n_sites + 1) > _LEVELS:
+            if levels * rows > _LEVELS:
                 return None
             error = np.abs(self.relative - unit * whole)
             if (error <= 2 * np.spacing(np.abs(self.relative))).all():

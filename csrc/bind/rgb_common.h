@@ -26,6 +26,7 @@ extern PyMethodDef rgb_cluster_methods[];
 extern PyMethodDef rgb_exact_methods[];
 extern PyMethodDef rgb_field_methods[];
 extern PyMethodDef rgb_fold_methods[];
+extern PyMethodDef rgb_histogram_methods[];
 extern PyMethodDef rgb_ising_methods[];
 extern PyMethodDef rgb_operators_methods[];
 extern PyMethodDef rgb_perfect_methods[];

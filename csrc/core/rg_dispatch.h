@@ -29,6 +29,9 @@ typedef struct {
     void (*field_run)(const rg_field_run_t *run, rg_stream_t *stream);
     void (*field_count)(const rg_field_count_t *job, uint64_t *counts);
     void (*field_add)(const rg_field_count_t *job, const double *sizes, double *sums);
+    /* rg_temper_mask with its uniforms */
+    void (*exchange_mask)(double slope, const double *a, const double *b, const uint64_t *uniforms,
+                          uint64_t mask[RG_LANES]);
     void (*perfect_group)(const rg_perfect_group_t *group, rg_stream_t *stream);
     void (*lookup_f32)(const rg_lookup_t *job, const float *weights, float *out);
     void (*lookup_f64)(const rg_lookup_t *job, const double *weights, double *out);

@@ -19,6 +19,7 @@ from rgdl._reference._exact import (
     walsh_hadamard,
 )
 from rgdl._reference._field import field_chains, field_sums, field_sweep
+from rgdl._reference._histogram import Walk, learn_density, visit_levels
 from rgdl._reference._ising import (
     biased_plane,
     fold,
@@ -51,6 +52,7 @@ __all__ = [
     "Stream",
     "Strips",
     "TrainOptions",
+    "Walk",
     "biased_plane",
     "bond_probability",
     "cluster_chain",
@@ -70,6 +72,7 @@ __all__ = [
     "ising_sums",
     "ising_sweep",
     "kadanoff",
+    "learn_density",
     "log",
     "lookup_product",
     "majority",
@@ -95,6 +98,7 @@ __all__ = [
     "unit_means",
     "update_group",
     "update_table",
+    "visit_levels",
     "walsh_hadamard",
     "wolff",
 ]

@@ -123,6 +123,8 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 #include "rg_k_soft_tpl.h"
 #include "rg_k_transpose_tpl.h"
 
+#include "rg_k_exchange_tpl.h"
+
 #include "rg_k_field_tpl.h"
 
 #include "rg_k_perfect_tpl.h"
@@ -158,6 +160,7 @@ const rg_kernels_t RG_K_TABLE = {
     .field_run = field_run,
     .field_count = field_count,
     .field_add = field_add,
+    .exchange_mask = exchange_mask,
     .perfect_group = perfect_group,
     .lookup_f32 = lookup_f32,
     .lookup_f64 = lookup_f64,
