@@ -338,7 +338,7 @@ class Ising:
     def _sums(
         self, s: npt.ArrayLike, *, fields: bool = True
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-        """sum_t J_t prod s (the constant included), sum s and sum h s (0 if not asked for)."""
+        """sum_t J_t prod s with the constant, sum s, and sum h s (0 if not asked)."""
         spins = np.asarray(s)
         lead = spins.shape[: max(spins.ndim - self.ndim, 0)]
         if spins.shape[len(lead) :] != self._shape:
