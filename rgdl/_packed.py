@@ -33,17 +33,29 @@ class PackedChains:
 
 
 def start_chains(
-    n_sites: int, chains: int, key: Key, *, up: bool = False
+    n_sites: int,
+    chains: int,
+    key: Key,
+    *,
+    up: bool = False,
+    coin: bool = False,
+    purpose: int = _core.PURPOSE_SIMULATE,
+    first: int = 0,
 ) -> PackedChains:
-    """Make chains in whole blocks of 512, random or all up; block b has streams b."""
+    """Make chains in whole blocks of 512: random, all up, or all one way by a coin.
+
+    Block b has streams first + b of `purpose`.
+    """
     blocks = range(-(-chains // _BLOCK))
     if up:
         words = np.full((len(blocks), n_sites, 8), 2**64 - 1, dtype=np.uint64)
     else:
-        purpose = _core.PURPOSE_START
-        planes = [_core.stream_planes(key, purpose, b, n_sites) for b in blocks]
-        words = np.array(planes, dtype=np.uint64).reshape(len(blocks), n_sites, 8)
-    streams = _core.stream_states(key, _core.PURPOSE_SIMULATE, 0, len(blocks))
+        n_planes = 1 if coin else n_sites
+        start = _core.PURPOSE_START
+        planes = [_core.stream_planes(key, start, b, n_planes) for b in blocks]
+        words = np.array(planes, dtype=np.uint64).reshape(len(blocks), n_planes, 8)
+        words = np.repeat(words, n_sites // n_planes, axis=1)
+    streams = _core.stream_states(key, purpose, first, len(blocks))
     return PackedChains(words, streams)
 
 
