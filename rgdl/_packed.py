@@ -66,12 +66,14 @@ def advance(
     *,
     draws: int,
     thin: int = 1,
+    part: float = 1.0,
     workers: int = 1,
     update: Callable[[float], None] | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Do draws x thin sweeps in place: energy and magnetisation (chain, draw) per site.
 
-    "local" is Metropolis with every eighth sweep heat bath. After an interrupt the
+    "local" is Metropolis with every eighth sweep heat bath; `part` multiplies K (not
+    the external field). After an interrupt the
     state holds valid spins, but sites of two sweeps.
     """
     terms = model._terms()
@@ -80,7 +82,7 @@ def advance(
         terms.starts,
         terms.relative,
         terms.h,
-        terms.scale,
+        part * terms.scale,
         LOCAL_METHODS[method],
         state.words,
         state.streams,

@@ -17,9 +17,10 @@ __all__ = ["Pilot", "pilot"]
 _REPLICAS = 512  # from each start
 _DRAWS = 8  # of a window
 _FIRST, _LAST = 32, 1 << 14  # sweeps: first window, most of a pilot
-_WORK = 2.0**35  # most spins that a pilot looks at
+_WORK = 2.0**33  # most spins that a pilot looks at
 _SAFETY = 4  # burn-in in lengths of the pilot
 _SIGMA = 3.5
+_COOLING = 16  # steps of K from 0, each of _FIRST sweeps
 
 _Windows = list[npt.NDArray[np.float64]]
 
@@ -54,21 +55,29 @@ def pilot(
     workers: int = 1,
     update: Callable[[float], None] | None = None,
 ) -> Pilot:
-    """Run replicas from random and from ordered starts until they agree.
+    """Run replicas from two starts until they agree.
 
-    The windows of the comparison double: (t/2, t] of energy and m^2 (m as well where
-    it is not 0 by symmetry) must agree between the starts, and with (t/4, t/2] of the
-    same start, for the energy of a glass falls for ever. Agreement of 512 replicas
-    means that less than a fifth of a standard deviation is left of the start, so that
-    t / 2 is 2 to 5 relaxation times and the burn-in of 4 t at least 16. What both
-    starts miss, a pilot does not see.
+    One start is random. The other is all up for ferromagnets (even, no negative
+    coupling) and cooled slowly for all others: quenched and cooled glasses differ in
+    energy for a long time. The windows of the comparison double: (t/2, t] of energy and
+    m^2 (m as well where it is not 0 by symmetry) must agree between the starts, and
+    with (t/4, t/2] of the same start. Agreement of 512 replicas means that less than a
+    fifth of a standard deviation is left of the start, so that t / 2 is 2 to 5
+    relaxation times and the burn-in of 4 t at least 16. What both starts miss, a pilot
+    does not see.
     """
+    ferromagnet = _is_ferromagnet(model)
+    purpose = _core.PURPOSE_PILOT
     chains = [
-        start_chains(
-            model.n_sites, _REPLICAS, key, up=up, purpose=_core.PURPOSE_PILOT, first=up
-        )
-        for up in (False, True)
+        start_chains(model.n_sites, _REPLICAS, key, up=up, purpose=purpose, first=first)
+        for first, up in enumerate((False, ferromagnet))
     ]
+    if not ferromagnet:
+        for step in range(1, _COOLING):
+            cooled, part = chains[1], step / _COOLING
+            advance(
+                model, cooled, method, draws=1, thin=_FIRST, part=part, workers=workers
+            )
     even = model._terms().is_even
     size = model.n_sites + len(model._terms().sites)
     most = min(_LAST, max(8 * _FIRST, int(_WORK / (2 * _REPLICAS * size))))
@@ -99,7 +108,7 @@ def pilot(
             if not apart and not any(drifts):
                 return Pilot(_SAFETY * sweeps, True, "random")
             if 2 * sweeps > most:
-                stays = _is_ferromagnet(model) and not drifts[1]
+                stays = ferromagnet and not drifts[1]
                 return Pilot(2 * sweeps, False, "ordered" if stays else "random")
             window = sweeps
         before = now

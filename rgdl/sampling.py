@@ -185,7 +185,7 @@ def _plan(
         ""
         if found.agreed
         else (
-            f"chains from random and from ordered starts did not agree within "
+            f"chains from two starts did not agree within "
             f"{found.burn_in} sweeps, so that the burn-in of this model is not known; "
             "compare two values of burn_in, or use rgdl.temper"
         )
@@ -262,8 +262,9 @@ def sample(
           antiferromagnets on even extents; affordable above T_c.
     burn_in : int, optional
         Sweeps from the start. By default 15 relaxation times from a fixed table, or,
-        for models it does not know, from a pilot: 512 replicas from random and 512
-        from ordered starts, with random numbers of their own, until they agree. For
+        for models it does not know, from a pilot: 512 replicas from a random start and
+        512 all up (ferromagnets) or cooled slowly (all others), with random numbers of
+        their own, until they agree. For
         "perfect" the longest attempt, 32,768 sweeps by default.
     rng : None, int, SeedSequence, BitGenerator, Generator, or a recorded key
         Keys the random numbers. The same key gives the same bits on every

@@ -1,5 +1,6 @@
 """Time series of Markov chains, with checkpoints that resume to the same bits."""
 
+import hashlib
 import os
 import time
 import warnings
@@ -179,13 +180,13 @@ def simulate(
         resumed = None if saved is None else saved[0]["run"]
         burn_in, first = _equilibrium(model, method, first, key, threads, resumed)
     run = {
-        "model": model_to_file(model)[0],
+        "model": None if checkpoint is None else _identity(model),
         "chains": chains,
         "method": method,
         "observables": list(names),
         "burn_in": burn_in,
         "thin": thin,
-        "start": first if isinstance(first, str) else "configurations",
+        "start": start if isinstance(start, str) else "configurations",
         "key": [int(word) for word in key],
     }
     backend = _backend(model, method, chains, first, key, threads)
@@ -249,16 +250,13 @@ def _equilibrium(
     elif resumed is not None:
         return int(resumed["burn_in"]), first
     else:
-        found = pilot(model, method, key, workers=workers)
+        found, reason = pilot(model, method, key, workers=workers), ""
         sweeps = found.burn_in
-        reason = (
-            ""
-            if found.agreed
-            else (
-                f"chains from random and from ordered starts did not agree within {sweeps} "
-                "sweeps: give burn_in, and compare two values, or use rgdl.temper"
+        if not found.agreed:
+            reason = (
+                f"chains from two starts did not agree within {sweeps} sweeps: give "
+                "burn_in, and compare two values, or use rgdl.temper"
             )
-        )
         if isinstance(first, str) and first == "auto":
             first = found.start
     if reason:
@@ -297,6 +295,16 @@ def _perfect(
         key=tuple(int(word) for word in key),
         info={"longest_attempt": longest},
     )
+
+
+def _identity(model: Ising) -> dict[str, Any]:
+    """Describe a model as a checkpoint knows it: JSON, arrays as digests."""
+    meta, arrays = model_to_file(model)
+    digests = {
+        name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+        for name, array in arrays.items()
+    }
+    return meta | digests
 
 
 def _names(observables: Sequence[str], method: str) -> tuple[str, ...]:

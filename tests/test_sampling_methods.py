@@ -79,7 +79,7 @@ def test_forty_by_forty_agrees_with_clusters():
     def deviations(K):
         other = rgdl.Ising((40, 40), K=K)
         run = rgdl.simulate(
-            other, chains=64, draws=300, method="swendsen-wang", rng=1, workers=2
+            other, chains=64, draws=200, method="swendsen-wang", rng=1, workers=2
         )
         there = [
             run.mean("|magnetization|"),
@@ -99,13 +99,13 @@ def test_forty_by_forty_agrees_with_clusters():
 @pytest.mark.stat
 @pytest.mark.parametrize("method", ["local", "swendsen-wang"])
 def test_magnetization_deep_below_tc(method):
-    """T = 1.5, L = 40: <|m|> within 4 sigma, 0.02 %, of Yang's (corrections e^-L/xi);
+    """T = 1.5, L = 40: <|m|> within 4 sigma, 0.07 %, of Yang's (corrections e^-L/xi);
     both signs by a fair coin. The twin: random starts leave stripes."""
     model = rgdl.Ising((40, 40), T=1.5)
     yang = (1 - math.sinh(2 / 1.5) ** -4) ** 0.125
     m = model.magnetization(rgdl.sample(model, 1024, method=method, rng=4, workers=2))
     assert abs(z_of(abs(m), yang)) < 4
-    assert abs(m).std() / 32 < 1e-4
+    assert abs(m).std() / 32 < 1.7e-4
     assert abs(z_of(m, 0.0)) < 4
     quench = rgdl.simulate(
         model, chains=512, draws=2, method="local", start="random", burn_in=300, rng=4
@@ -153,20 +153,15 @@ def test_replicas_are_as_independent_as_cluster_chains(K):
 
 
 @pytest.mark.stat
-@pytest.mark.parametrize(
-    ("shape", "T", "exact"),
-    [(8, 0.9, None), ((4, 2), 4.0, None)],
-    ids=["chain", "4x2"],
-)
-@pytest.mark.parametrize("method", ["local", "heatbath", *CLUSTER])
-def test_ergodic_where_ordered_metropolis_is_not(shape, T, exact, method):
-    """Ergodicity matrix: 8-chain at T = 0.9 (e = -0.870) and 4x2 at T = 4 (-0.841):
-    all but Metropolis within 4 sigma; Metropolis off by more than 4, and warns."""
+@pytest.mark.parametrize(("shape", "T", "n"), [(8, 0.9, 8192), ((4, 2), 4.0, 400_000)])
+def test_ergodic_where_ordered_metropolis_is_not(shape, T, n):
+    """Ergodicity matrix: 8-chain at T = 0.9 (e = -0.870) and 4x2 at T = 4 (-0.841).
+    All others are within 4 sigma; Metropolis warns, and is off by 0.1 and by 0.006."""
     model = rgdl.Ising(shape, T=T)
     exact = rgdl.exact.enumerate_states(model).energy
-    n = 20_480
-    good = model.energy(rgdl.sample(model, n, method=method, rng=9))
-    assert abs(z_of(good, exact)) < 4
+    for method in ("local", "heatbath", *CLUSTER):
+        good = model.energy(rgdl.sample(model, 20_000, method=method, rng=9))
+        assert abs(z_of(good, exact)) < 4
     with pytest.warns(rgdl.EquilibrationWarning, match="not ergodic"):
         bad = model.energy(rgdl.sample(model, n, method="metropolis", rng=9))
     assert abs(z_of(bad, exact)) > 4
@@ -187,8 +182,8 @@ def test_limits_and_symmetries(method):
     frozen = draw(T=-0.01)
     assert (abs((frozen * parity).mean(axis=(1, 2))) == 1).all()
     # h -> -h, and the two axes
-    up, down = draw(K=0.3, h=0.1), draw(K=0.3, h=-0.1)
-    gap = up.mean(axis=(1, 2)) + down.mean(axis=(1, 2))
+    up, down = draw(K=0.3, h=0.1), draw(n=1000, K=0.3, h=-0.1)[::-1]
+    gap = up[:1000].mean(axis=(1, 2)) + down.mean(axis=(1, 2))
     assert abs(z_of(gap, 0.0)) < 4
     rows = (up * np.roll(up, 1, axis=1)).mean(axis=(1, 2))
     columns = (up * np.roll(up, 1, axis=2)).mean(axis=(1, 2))
@@ -215,7 +210,7 @@ def test_auto_is_a_table():
         model = rgdl.Ising(shape, K=K, **parameters)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return rgdl.sample(model, 1, rng=0, return_info=True)[1].method
+            return rgdl.sample(model, 1, burn_in=0, rng=0, return_info=True)[1].method
 
     assert auto((32, 32), K_C) == "local"
     assert auto((96, 96), K_C) == "swendsen-wang"
@@ -270,13 +265,19 @@ def test_any_model_after_a_pilot(name, method):
     assert abs(z_of(model.energy(raw), exact.energy)) > 4
 
 
-def test_starts_that_do_not_agree_are_told():
-    """An open magnet below T_c starts in either phase; a cold glass is warned of."""
-    cold = rgdl.Ising((12, 12), T=1.2, periodic=False)
+def test_starts_that_do_not_agree_are_told(monkeypatch):
+    """Stripes last on a torus below T_c, so that rows start in either phase; edges
+    dissolve them; a cold glass depends on how it was cooled."""
+    edges = rgdl.Ising((12, 12), T=1.4, periodic=False)
+    spins, info = rgdl.sample(edges, 512, rng=1, workers=2, return_info=True)
+    assert info.start == "random"
+    assert np.median(abs(edges.magnetization(spins))) > 0.9
+    monkeypatch.setattr("rgdl._pilot._LAST", 1024)
+    striped = rgdl.Ising((12, 12), T=0.3, couplings={"nn": 1, "nnn": 0.5})
     with pytest.warns(rgdl.EquilibrationWarning, match="did not agree"):
-        spins, info = rgdl.sample(cold, 512, rng=1, workers=2, return_info=True)
+        spins, info = rgdl.sample(striped, 512, rng=1, workers=2, return_info=True)
     assert info.start == "ordered"
-    m = cold.magnetization(spins)
+    m = striped.magnetization(spins)
     assert (abs(m) > 0.8).all()
     assert abs(z_of(m, 0.0)) < 4
     stuck = rgdl.Ising((6, 6), K=12.0, couplings=glass(6, 3))

@@ -180,6 +180,10 @@ def test_any_model_goes_on_from_a_checkpoint(tmp_path):
     given = np.ones((20, 4, 4), dtype=np.int8)
     up = run(model, start="up", burn_in=0)
     assert (run(model, start=given, burn_in=0)["energy"] == up["energy"]).all()
+    other = rgdl.Ising(9, K=0.5, h=np.linspace(-0.5, 0.8, 9))
+    run(GENERAL["site fields"], checkpoint=tmp_path / "fields.npz")
+    with pytest.raises(ValueError, match="another run: its model"):
+        run(other, checkpoint=tmp_path / "fields.npz")
     names = ("energy", "staggered_magnetization")
     seen = run(model, observables=names, burn_in=None, draws=30)
     assert np.allclose(seen["energy"], whole["energy"])
@@ -216,8 +220,8 @@ def test_perfect_draws_are_rows_of_sample():
     assert trace.method == "perfect"
     longer = rgdl.simulate(model, chains=3, draws=7, method="perfect", rng=1)
     assert (longer["energy"][:, :5] == trace["energy"]).all()
+    cold = rgdl.Ising((8, 8), K=0.8)
     with pytest.raises(rgdl.ConvergenceError):
-        cold = rgdl.Ising((8, 8), K=0.8)
         rgdl.simulate(cold, chains=1, draws=2, method="perfect", burn_in=8, rng=1)
 
 
