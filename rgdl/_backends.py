@@ -70,6 +70,31 @@ def _first_words(
     return _core.ising_start(model.shape, STARTS[kind], p_up, key, 0, blocks)
 
 
+def _first_spins(
+    model: Ising, chains: int, start: str | npt.NDArray[np.int8], key: Key
+) -> npt.NDArray[np.int8]:
+    """First configurations of chains of their own, flat; chain c has stream c."""
+    if not isinstance(start, str):
+        return start
+    n, purpose = model.n_sites, _core.PURPOSE_START
+    K, h = model._plain("")
+    kind, p_up = start_of(model.shape, K, h) if start == "auto" else ("random", 0.5)
+    spins = np.ones((chains, n), dtype=np.int8)
+    if start == "up":
+        return spins
+    if kind == "random":
+        for c in range(chains):
+            planes = _core.stream_planes(key, purpose, c, -(-n // _BLOCK))
+            spins[c] = _core.unpack(planes.reshape(1, -1), planes.size * 64, -1)[0, :n]
+        return spins
+    coins = _core.biased_planes(key, purpose, 0, -(-chains // _BLOCK), p_up)
+    coins = coins.reshape(1, -1)
+    spins *= _core.unpack(coins, coins.size * 64, -1)[0, :chains, None]
+    if kind == "staggered":
+        spins[:, np.indices(model.shape).sum(axis=0).ravel() % 2 == 1] *= -1
+    return spins
+
+
 class LocalBackend:
     """Blocks of 512 replicas with local updates; chain 512 b + r is replica r of b."""
 
@@ -156,8 +181,7 @@ class FoldBackend:
     ) -> None:
         self._model, self._method = model, LOCAL_METHODS[method]
         self._workers = workers
-        spins = _core.ising_unload(_first_words(model, chains, start, key), chains)
-        flat = spins.reshape(chains, -1)
+        flat = _first_spins(model, chains, start, key)
         self._words = np.stack([_core.fold_load(model.shape, row) for row in flat])
         streams = _core.stream_states(key, _core.PURPOSE_SIMULATE, 0, _BANDS * chains)
         self._streams = streams.reshape(chains, _BANDS, 4, 8)
@@ -271,10 +295,8 @@ class ClusterBackend:
     ) -> None:
         self._model, self._method = model, _CLUSTER_METHODS[method]
         self._chains, self._workers = chains, workers
-        blocks = _first_words(model, chains, start, key)
         n = model.n_sites
-        spins = _core.ising_unload(blocks, chains).reshape(chains, n)
-        self._words = _core.pack(spins, -1)
+        self._words = _core.pack(_first_spins(model, chains, start, key), -1)
         self._streams = _core.stream_states(key, purpose, 0, chains)
         self.info: dict[str, Any] = {}
         self._clusters = 1

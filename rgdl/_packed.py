@@ -46,16 +46,14 @@ def start_chains(
 
     Block b has streams first + b of `purpose`.
     """
-    blocks = range(-(-chains // _BLOCK))
+    blocks = -(-chains // _BLOCK)
+    words = np.empty((blocks, n_sites, 8), dtype=np.uint64)
     if up:
-        words = np.full((len(blocks), n_sites, 8), 2**64 - 1, dtype=np.uint64)
-    else:
+        words[...] = 2**64 - 1
+    for b in range(0 if up else blocks):
         n_planes = 1 if coin else n_sites
-        start = _core.PURPOSE_START
-        planes = [_core.stream_planes(key, start, b, n_planes) for b in blocks]
-        words = np.array(planes, dtype=np.uint64).reshape(len(blocks), n_planes, 8)
-        words = np.repeat(words, n_sites // n_planes, axis=1)
-    streams = _core.stream_states(key, purpose, first, len(blocks))
+        words[b] = _core.stream_planes(key, _core.PURPOSE_START, b, n_planes)
+    streams = _core.stream_states(key, purpose, first, blocks)
     return PackedChains(words, streams)
 
 

@@ -69,7 +69,7 @@ class SampleInfo:
 
 def _warn_when_in_doubt(reason: str) -> None:
     if reason:
-        warnings.warn(reason, EquilibrationWarning, stacklevel=4)
+        warnings.warn(reason, EquilibrationWarning, stacklevel=3)
 
 
 def _local_rows(

@@ -97,7 +97,7 @@ def simulate(
         Sweeps before the first draw; by default from the table or the pilot of
         `rgdl.sample`.
     thin : int, default 1
-        Sweeps for each draw.
+        Sweeps for each draw; perfect draws need none.
     start : "auto", "random", "up" or array_like of shape (chains, \*model.shape)
         First configurations; "auto" is random above T_c and ordered, by a keyed coin,
         below; for models that no table knows, what the pilot advises.
@@ -160,7 +160,8 @@ def simulate(
     method = _method(model, method)
     names = _names(observables, method)
     if burn_in is not None:
-        burn_in = _validate.count(burn_in, "burn_in", least=0)
+        least = 1 if method == "perfect" else 0
+        burn_in = _validate.count(burn_in, "burn_in", least=least)
     first = _start(start, chains, model)
     if method == "perfect":
         if checkpoint is not None:
@@ -282,7 +283,7 @@ def _perfect(
             K,
             h,
             chains * draws,
-            max_sweeps=MOST_SWEEPS if not limit else limit,
+            max_sweeps=MOST_SWEEPS if limit is None else limit,
             key=key,
             workers=workers,
             update=update,
