@@ -433,10 +433,12 @@ class Ising:
         table = f"<table><caption>Ising model</caption>{cells}</table>"
         if self.n_sites > _PICTURE_SITES or not self._is_nearest_neighbour:
             return table
-        from rgdl.sampling import _burn_in_sweeps, sample
+        from rgdl._equilibrium import burn_in_sweeps
+        from rgdl.sampling import sample
 
         coupling, _ = self._plain("")
-        if self.n_sites * _burn_in_sweeps(self._shape, coupling) > _PICTURE_UPDATES:
+        sweeps = burn_in_sweeps(self._shape, coupling, "local")
+        if self.n_sites * sweeps > _PICTURE_UPDATES:
             return table
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a picture, not data

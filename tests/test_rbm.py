@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 import rgdl
 from rgdl.rbm import RBM
 
-GOLDEN_CRC = [1209721582, 2589471322, 1305916462, 1864142066, 3391735895, 1480963769]
+GOLDEN_CRC = [3430383522, 2524382228, 2785421018, 1114434335, 1088585881, 2892564602]
 
 
 def all_states(n, units):
