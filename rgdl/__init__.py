@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import rgdl.exact as exact
     import rgdl.mapping as mapping
     import rgdl.plot as plot
+    import rgdl.rbm as rbm
+    import rgdl.receptive as receptive
     import rgdl.rg as rg
     from rgdl.bits import pack, unpack
     from rgdl.config import show_config
@@ -54,6 +56,8 @@ __all__ = [
     "mapping",
     "pack",
     "plot",
+    "rbm",
+    "receptive",
     "reproduce",
     "rg",
     "sample",
@@ -75,7 +79,7 @@ _HOME = {
     "show_config": "config",
     "unpack": "bits",
 }
-_MODULES = ("exact", "mapping", "plot", "rg")
+_MODULES = ("exact", "mapping", "plot", "rbm", "receptive", "rg")
 
 
 def __getattr__(name: str) -> Any:

@@ -109,6 +109,23 @@ def rbm_train(
     progress: Progress,
 ) -> None: ...
 
+# annealing
+def rbm_anneal(
+    weights: Real,
+    transposed: Real,
+    visible_bias: Real,
+    hidden_bias: Real,
+    base_bias: Real,
+    spin: bool,
+    betas: npt.NDArray[np.float64],
+    visible: Bits,
+    log_weight: npt.NDArray[np.float64],
+    slope: npt.NDArray[np.float64] | None,
+    key: Key,
+    workers: int,
+    progress: Progress,
+) -> None: ...
+
 # exact
 def ising_sums(
     spins: npt.NDArray[np.int8], shape: tuple[int, ...]

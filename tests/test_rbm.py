@@ -399,7 +399,7 @@ def test_wrong_width_and_exact_limits():
         rbm.gibbs(np.ones((2, 9), dtype=int))
     with pytest.raises(ValueError, match="finite"):
         rbm.transform(np.full((2, 16), np.inf))
-    big = RBM.from_weights(np.zeros((30, 25)), np.zeros(30), np.zeros(25))
+    big = RBM.from_weights(np.zeros((30, 27)), np.zeros(30), np.zeros(27))
     with pytest.raises(ValueError, match="at most 24 units, got 30 visible"):
         big.log_partition()
     with pytest.raises(ValueError, match="b must have shape"):

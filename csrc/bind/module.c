@@ -56,8 +56,8 @@ static int core_exec(PyObject *module)
     }
     /* clang-format off: one table to a line */
     PyMethodDef *tables[] = {
-        rgb_base_methods, rgb_block_methods, rgb_exact_methods,    rgb_ising_methods,
-        rgb_rbm_methods,  rgb_terms_methods, rgb_transfer_methods,
+        rgb_ais_methods,   rgb_base_methods, rgb_block_methods, rgb_exact_methods,
+        rgb_ising_methods, rgb_rbm_methods,  rgb_terms_methods, rgb_transfer_methods,
     };
     /* clang-format on */
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {

@@ -18,6 +18,7 @@
 
 #include "rg_torus.h"
 
+extern PyMethodDef rgb_ais_methods[];
 extern PyMethodDef rgb_base_methods[];
 extern PyMethodDef rgb_block_methods[];
 extern PyMethodDef rgb_exact_methods[];

@@ -10,6 +10,7 @@
 #include "rg_rng.h"
 #include "rg_ising.h"
 #include "rg_lookup.h"
+#include "rg_soft.h"
 #include "rg_unit.h"
 
 typedef struct {
@@ -20,6 +21,8 @@ typedef struct {
     void (*lookup_f64)(const rg_lookup_t *job, const double *weights, double *out);
     void (*unit_f32)(const rg_unit_t *job, rg_stream_t *stream, const float *input, float *mean);
     void (*unit_f64)(const rg_unit_t *job, rg_stream_t *stream, const double *input, double *mean);
+    void (*soft_f32)(const rg_soft_t *job, const float *input);
+    void (*soft_f64)(const rg_soft_t *job, const double *input);
 } rg_kernels_t;
 
 /* Choose the table. name: NULL or "" for the best, else "portable", "avx2" or "avx512".

@@ -3,7 +3,6 @@
 import math
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -19,53 +18,22 @@ from sklearn.utils.validation import check_is_fitted
 from rgdl import _core, _validate
 from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
-from rgdl._states import log_sum_exp
 from rgdl._units import UNITS, Packed, pack_units, rows_of
 from rgdl.errors import ConvergenceError, DataWarning
 from rgdl.ising import Ising
+from rgdl.rbm._bond_machine import bond_machine
+from rgdl.rbm._chains import clamp_mask, clamped_gibbs
+from rgdl.rbm._evaluate import free_energy
+from rgdl.rbm._evaluation import Evaluation
 from rgdl.rg import RBMTransform
 
-__all__ = ["RBM", "LogZ"]
+__all__ = ["RBM"]
 
-_EXACT_UNITS = 24
 _FREE_ENERGY_ROWS = 200
 _CHUNK = 2048
 
 
-@dataclass(frozen=True)
-class LogZ:
-    """Logarithm of a partition function, with what is known about its error.
-
-    Attributes
-    ----------
-    value : float
-        ln Z in nats.
-    error : float
-        Standard error; 0 where the value is exact to rounding.
-    lower, upper : float
-        Bounds (equal to the value where it is exact).
-    reliable : bool
-    method : str
-        "exact".
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import rgdl
-    >>> rbm = rgdl.RBM.from_weights(np.zeros((3, 2)), np.zeros(3), np.zeros(2))
-    >>> round(rbm.log_partition().value, 12) == round(5 * float(np.log(2)), 12)
-    True
-    """
-
-    value: float
-    error: float
-    lower: float
-    upper: float
-    reliable: bool
-    method: str
-
-
-class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class RBM(Evaluation, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Restricted Boltzmann machine with spin or binary units.
 
     .. math:: p(v, h) = e^{-E(v, h)} / Z, \quad E = -b \cdot v - c \cdot h - v^T W h
@@ -252,13 +220,18 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         model : Ising
+            Any model of pairs and fields: bonds of any sign and strength, any
+            boundaries, a field per site, couplings as names, arrays or `Couplings`.
 
         Returns
         -------
         RBM
-            Spin units, float64. Hidden units are ordered by axis, then by the site
-            from which the bond goes forward. Its visible marginal is the model's
-            distribution, and :math:`\ln Z_{RBM} = \ln Z + n_{bonds} (\ln 2 + |K|)`.
+            Spin units, float64. On a nearest-neighbour torus hidden units are ordered
+            by axis, then by the site from which the bond goes forward; else as the
+            model lists its bonds, those of strength 0 left out. Its visible marginal is
+            the model's law, and
+            :math:`\ln Z_{RBM} = \ln Z + \sum_{bonds} (\ln 2 + |K|)` (less the constant
+            of a `Couplings`).
 
         Notes
         -----
@@ -271,7 +244,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         TypeError
             When model is not an Ising model.
         ValueError
-            For other couplings or boundaries, or one field per site.
+            For products of more than two spins, or a model without bonds.
 
         Examples
         --------
@@ -281,21 +254,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         >>> rbm.W_.shape, round(float(rbm.W_.max()), 12)
         ((16, 32), 0.76428545974)
         """
-        if not isinstance(model, Ising):
-            raise TypeError(f"model must be a rgdl.Ising, got {type(model).__name__}")
-        coupling, field = model._plain("RBM.from_ising knows")
-        n = model.n_sites
-        sites = np.arange(n).reshape(model.shape)
-        K = abs(coupling)
-        # arccosh(e^2K) / 2 in a form that neither cancels nor overflows
-        weight = K + 0.5 * math.log1p(math.sqrt(-math.expm1(-4 * K)))
-        W = np.zeros((n, n * model.ndim))
-        for axis in range(model.ndim):
-            unit = axis * n + np.arange(n)
-            W[sites.ravel(), unit] += weight
-            W[np.roll(sites, -1, axis).ravel(), unit] += math.copysign(weight, coupling)
+        W, b, c = bond_machine(model)
         rbm = cls(W.shape[1], units="spin", dtype="float64")
-        rbm._set_parameters(W, np.full(n, field), np.zeros(W.shape[1]), model.shape)
+        rbm._set_parameters(W, b, c, model.shape)
         return rbm
 
     def _set_parameters(
@@ -514,8 +475,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         shown = bits[:: max(1, n_rows // _FREE_ENERGY_ROWS)]
         values = {
             "epoch": float(epoch),
-            "free_energy_data": self._mean_free_energy(shown),
-            "free_energy_model": self._mean_free_energy(self._negative[:n_negative]),
+            "free_energy_data": self._meanfree_energy(shown),
+            "free_energy_model": self._meanfree_energy(self._negative[:n_negative]),
             "reconstruction_error": (
                 changed / (n_rows * self.n_features_in_)
                 if self.method == "cd"
@@ -533,11 +494,11 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
                 f"(now {self.learning_rate})"
             )
 
-    def _mean_free_energy(self, bits: npt.NDArray[np.uint64]) -> float:
+    def _meanfree_energy(self, bits: npt.NDArray[np.uint64]) -> float:
         """Mean over some rows for the history, in the machine's precision."""
         rows = self._unpack(bits)
         with np.errstate(over="ignore", invalid="ignore"):  # judged by the caller
-            free = _free_energy(rows, self.W_, self.b_, self.c_, self.units)
+            free = free_energy(rows, self.W_, self.b_, self.c_, self.units)
             return float(np.mean(free, dtype=np.float64))
 
     # ---- layers ----
@@ -753,7 +714,14 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         visible, _ = self._draw(data.bits, 1, draw_key(rng), from_visible=False)
         return self._unpack(visible).reshape(-1, *self.lattice_shape_)
 
-    def gibbs(self, v: npt.ArrayLike, k: int = 1, *, rng: RngLike = None) -> Any:
+    def gibbs(
+        self,
+        v: npt.ArrayLike,
+        k: int = 1,
+        *,
+        clamp: npt.ArrayLike | None = None,
+        rng: RngLike = None,
+    ) -> Any:
         r"""Advance one Gibbs chain per row by k steps v -> h -> v.
 
         Parameters
@@ -761,6 +729,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         v : array_like, shape (n, features) or (n, \*lattice)
             Two-valued rows; not modified.
         k : int, default 1
+        clamp : array_like of bool, shape (features,) or lattice_shape_, optional
+            Visible units that keep the values they have in v.
         rng : None, int, SeedSequence, BitGenerator or Generator
 
         Returns
@@ -782,12 +752,48 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self, "W_")
         data = self._packed(v, "v", self.n_features_in_)
         half_steps = 2 * _validate.count(k, "k")
+        if clamp is not None:
+            values = self._unpack(data.bits)
+            return self._clamped((clamp, values), len(values), k, rng, data.bits)
         visible, _ = self._draw(
             data.bits, half_steps, draw_key(rng), progress=self.progress
         )
         return self._unpack(visible).reshape(-1, *self.lattice_shape_)
 
-    def sample(self, n: int, *, steps: int = 1000, rng: RngLike = None) -> Any:
+    def _clamped(
+        self,
+        clamp: tuple[npt.ArrayLike, npt.ArrayLike],
+        n: int,
+        k: int,
+        rng: RngLike,
+        start: npt.NDArray[np.uint64] | None = None,
+    ) -> Any:
+        """K Gibbs steps of n rows with clamped units, from `start` or fair units."""
+        mask, values = clamp_mask(clamp, n, self.lattice_shape_, self.units)
+        key = draw_key(rng)
+        if start is None:
+            start = self._random_bits(key, n, self.n_features_in_)
+        kept = _core.pack(mask[None].astype(np.int8), 0)
+        visible = clamped_gibbs(
+            (self.W_, self.b_, self.c_),
+            self.units,
+            (start & ~kept) | (_core.pack(values, self._low) & kept),
+            kept,
+            k,
+            key,
+            workers=_validate.worker_count(self.workers),
+            progress=self.progress,
+        )
+        return self._unpack(visible).reshape(-1, *self.lattice_shape_)
+
+    def sample(
+        self,
+        n: int,
+        *,
+        steps: int = 1000,
+        clamp: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        rng: RngLike = None,
+    ) -> Any:
         r"""Draw n configurations from the machine, one Gibbs chain each.
 
         Parameters
@@ -796,6 +802,9 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         steps : int, default 1000
             Gibbs steps from independent fair units. A machine with large weights may
             need more: compare two values.
+        clamp : tuple (mask, values), optional
+            Visible units that stand still, bool of shape ``lattice_shape_``, and their
+            values, of that shape or one set per row.
         rng : None, int, SeedSequence, BitGenerator or Generator
             ``sample(n)[:m]`` equals ``sample(m)`` for the same key.
 
@@ -818,6 +827,8 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self, "W_")
         n = _validate.count(n, "n")
         half_steps = 2 * _validate.count(steps, "steps")
+        if clamp is not None:
+            return self._clamped(clamp, n, steps, rng)
         key = draw_key(rng)
         start = self._random_bits(key, n, self.n_features_in_)
         visible, _ = self._draw(start, half_steps, key, progress=self.progress)
@@ -902,58 +913,7 @@ class RBM(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         W, b, c = (np.asarray(a, dtype=np.float64) for a in (self.W_, self.b_, self.c_))
         chunks = range(0, data.bits.shape[0], _CHUNK)
         rows = (self._unpack(data.bits[first : first + _CHUNK]) for first in chunks)
-        return np.concatenate([_free_energy(v, W, b, c, self.units) for v in rows])
-
-    def log_partition(self, method: str = "auto") -> LogZ:
-        """Logarithm of the partition function.
-
-        Parameters
-        ----------
-        method : {"auto", "exact"}
-            "exact" enumerates the smaller layer by Gray code, up to 24 units.
-
-        Returns
-        -------
-        LogZ
-
-        Raises
-        ------
-        ValueError
-            When both layers have more than 24 units.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> ring = rgdl.Ising(8, K=1.0)
-        >>> z = rgdl.RBM.from_ising(ring).log_partition().value
-        >>> bool(abs(z - (9.122649352006 + 8 * (0.6931471805599453 + 1.0))) < 1e-11)
-        True
-        """
-        check_is_fitted(self, "W_")
-        _validate.one_of(method, "method", ("auto", "exact"))
-        if min(self.W_.shape) > _EXACT_UNITS:
-            raise ValueError(
-                f"an exact log Z needs a layer of at most {_EXACT_UNITS} units, got "
-                f"{self.W_.shape[0]} visible and {self.W_.shape[1]} hidden"
-            )
-        W, b, c = (np.asarray(a, dtype=np.float64) for a in (self.W_, self.b_, self.c_))
-        if W.shape[0] > W.shape[1]:
-            W, b, c = np.ascontiguousarray(W.T), c, b
-        workers = _validate.worker_count(self.workers)
-        states = 1 << W.shape[0]
-        block = min(states, 1 << 18)
-        partial = [
-            log_sum_exp(
-                -_core.rbm_free_energies(
-                    W, b, c, self.units == "spin", start, start + block, workers
-                )
-            )
-            for start in range(0, states, block)
-        ]
-        value = log_sum_exp(np.array(partial))
-        if not math.isfinite(value):
-            raise ValueError("log Z is not finite: W, b or c are too large")
-        return LogZ(value, 0.0, value, value, True, "exact")
+        return np.concatenate([free_energy(v, W, b, c, self.units) for v in rows])
 
 
 _HISTORY = (
@@ -963,20 +923,6 @@ _HISTORY = (
     "reconstruction_error",
     "weight_rms",
 )
-
-
-def _free_energy(
-    v: npt.NDArray[Any],
-    W: npt.NDArray[Any],
-    b: npt.NDArray[Any],
-    c: npt.NDArray[Any],
-    units: str,
-) -> npt.NDArray[Any]:
-    rows = v.astype(W.dtype)
-    inputs = rows @ W + c
-    other = -inputs if units == "spin" else inputs.dtype.type(0)
-    soft = np.logaddexp(inputs, other).sum(axis=1)
-    return np.asarray(-(rows @ b) - soft)
 
 
 def _unit_counts(data: Packed, n_visible: int) -> npt.NDArray[np.int64]:

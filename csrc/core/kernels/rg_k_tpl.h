@@ -99,6 +99,8 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 #include "rg_k_lookup_tpl.h"
 #include "rg_k_unit_tpl.h"
 
+#include "rg_k_soft_tpl.h"
+
 const rg_kernels_t RG_K_TABLE = {
     .name = RG_K_NAME,
     .stream_planes = stream_planes,
@@ -107,4 +109,6 @@ const rg_kernels_t RG_K_TABLE = {
     .lookup_f64 = lookup_f64,
     .unit_f32 = unit_f32,
     .unit_f64 = unit_f64,
+    .soft_f32 = soft_f32,
+    .soft_f64 = soft_f64,
 };
