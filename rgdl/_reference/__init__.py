@@ -20,6 +20,7 @@ from rgdl._reference._ising import (
 from rgdl._reference._rbm import (
     exp_minus,
     lookup_product,
+    rbm_anneal,
     rbm_batch,
     rbm_gibbs,
     unit_draws,
@@ -44,6 +45,7 @@ __all__ = [
     "majority",
     "normals",
     "permutation",
+    "rbm_anneal",
     "rbm_batch",
     "rbm_free_energies",
     "rbm_gibbs",

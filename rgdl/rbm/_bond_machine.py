@@ -39,7 +39,7 @@ def bond_machine(model: Ising) -> tuple[Floats, Floats, Floats]:
 
 
 def _torus_bonds(shape: tuple[int, ...]) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Ends of every bond, by axis, then by the site from which it goes forward."""
+    """List both ends of every bond, by axis, then by the site it goes forward from."""
     sites = np.arange(math.prod(shape)).reshape(shape)
     forward = [np.roll(sites, -1, axis).ravel() for axis in range(len(shape))]
     return np.tile(sites.ravel(), len(shape)), np.concatenate(forward)
@@ -48,7 +48,7 @@ def _torus_bonds(shape: tuple[int, ...]) -> tuple[npt.NDArray[Any], npt.NDArray[
 def _pairs(
     model: Ising,
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], Floats, Floats]:
-    """Ends and strengths of the pair terms, and the whole field of every site."""
+    """List ends and strengths of the pair terms, and the whole field of every site."""
     terms = model._terms()
     starts = terms.starts.astype(np.int64)
     order = np.diff(starts)

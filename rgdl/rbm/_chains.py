@@ -115,11 +115,11 @@ def record_chains(
 
 @dataclass(frozen=True, eq=False)
 class Tempered:
-    """Result of parallel tempering.
+    r"""Result of parallel tempering.
 
     Attributes
     ----------
-    samples : ndarray, shape (chain, draw, \\*lattice_shape_)
+    samples : ndarray, shape (chain, draw, \*lattice_shape_)
         Of the machine itself, t = 1.
     betas : ndarray of float64, shape (n_betas,)
         Inverse temperatures t, from 0 (independent units) to 1.
