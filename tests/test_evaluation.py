@@ -268,13 +268,13 @@ def test_bound_of_a_small_network(units):
     exact = np.logaddexp.reduce(log_prior + log_v, axis=1)
     assert abs(np.exp(exact).sum() - 1) < 1e-12
     bound, rows = likelihood_bound(
-        dbn.layers_, v, top.log_partition(), draws=3000, rng=0
+        dbn.layers_, v, top.log_partition(), draws=600, rng=0
     )
     assert (rows < exact + 0.1).all()
     assert bound.value < exact.mean()
     assert bound.value > exact.mean() - 0.5
     assert 0 < bound.error < 0.02
-    same = dbn.log_likelihood_bound(v, draws=3000, rng=0)
+    same = dbn.log_likelihood_bound(v, draws=600, rng=0)
     assert abs(same.value - bound.value) < 4 * math.hypot(same.error, bound.error)
 
 

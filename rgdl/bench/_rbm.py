@@ -58,6 +58,33 @@ def _peer_epoch() -> Timer:
     return seconds
 
 
+def _exact_log_z() -> Timer:
+    rng = np.random.default_rng(0)
+    machine = rgdl.RBM.from_weights(
+        0.1 * rng.normal(size=(64, 20)), np.zeros(64), np.zeros(20)
+    )
+
+    def nanoseconds() -> float:
+        return timed(lambda: machine.log_partition("exact")) * 1e9 / 2**20
+
+    return nanoseconds
+
+
+def _bond_machine_ais() -> Timer:
+    model = rgdl.Ising((40, 40), K=0.408)
+    machine = rgdl.RBM.from_ising(model).set_params(progress=False)
+    samples = rgdl.sample(model, 64, rng=0)
+
+    def seconds() -> float:
+        return timed(
+            lambda: machine.log_partition(
+                "ais", samples=samples, n_chains=64, n_betas=100, rng=1
+            )
+        )
+
+    return seconds
+
+
 BENCHMARKS = (
     Benchmark(
         "CD-1 epoch, 2,000 x 1600 -> 400",
@@ -73,5 +100,19 @@ BENCHMARKS = (
         _peer_epoch,
         "scikit-learn, PCD-1, batch 100, float32, its own choice of threads",
         peer=True,
+    ),
+    Benchmark(
+        "exact ln Z, 20 hidden, 64 visible",
+        "rbm",
+        "ns per state",
+        _exact_log_z,
+        "float64, one worker",
+    ),
+    Benchmark(
+        "annealing the 40 x 40 bond machine",
+        "rbm",
+        "s",
+        _bond_machine_ais,
+        "1600 x 3200, float64, 64 chains both ways, 100 temperatures, one worker",
     ),
 )

@@ -95,7 +95,7 @@ class Evaluation:
         n_chains : int, default 512
         n_betas : int, default 1000
             Temperatures of "ais", each with one Gibbs step; "ti" spends about as many
-            steps on 33 temperatures.
+            steps on 33 temperatures, up and down again.
         rng : None, int, SeedSequence, BitGenerator or Generator
 
         Returns
@@ -138,7 +138,7 @@ class Evaluation:
                 parameters,
                 self.units,
                 n_chains=n_chains,
-                steps=4 * max(1, n_betas // (4 * 33)),
+                steps=max(2, n_betas // (2 * 33)),
                 rng=rng,
                 workers=workers,
                 progress=self.progress,
@@ -337,7 +337,8 @@ class Evaluation:
         Returns
         -------
         Couplings or PairCouplings
-            `Couplings` for "exact". Binary units count as spins 2 v - 1.
+            `Couplings` for "exact", grouped by the symmetry of a torus where the data
+            had two or three axes. Binary units count as spins 2 v - 1.
 
         Raises
         ------
@@ -366,7 +367,7 @@ class Evaluation:
             low = "low-degree" if degree <= LOW_DEGREE else "gaussian"
             method = "exact" if small else low
         if method == "exact":
-            torus = shape if len(shape) <= 3 and min(shape) >= 2 else None
+            torus = shape if len(shape) in (2, 3) and min(shape) >= 2 else None
             workers = _validate.worker_count(self.workers)
             return exact_couplings(parameters, self.units, torus, workers)
         if method == "low-degree":
