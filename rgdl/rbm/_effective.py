@@ -1,8 +1,8 @@
 r"""Couplings that a machine's hidden units make among its visible spins.
 
 Every hidden unit adds :math:`\ln 2\cosh(c + \sum_a w_a s_a)` to -H of the visible
-spins; its couplings are averages over the other spins (Decelle et al., SciPost Phys. 16,
-095 (2024)):
+spins; its couplings are averages over the other spins (Decelle et al., SciPost Phys.
+16, 095 (2024)):
 
 .. math::
 
