@@ -29,7 +29,7 @@ from rgdl.rbm._log_z import EXACT_UNITS, LogZ, exact_log_z
 
 __all__ = ["Evaluation"]
 
-_AUTO_TERMS = 1 << 30  # states times units that "auto" enumerates, some seconds
+_AUTO_TERMS = 1 << 28  # states times units that "auto" enumerates: some seconds
 _CHUNK = 2048
 
 
