@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import rgdl.mapping as mapping
     import rgdl.observables as observables
     import rgdl.plot as plot
+    import rgdl.rbm as rbm
+    import rgdl.receptive as receptive
     import rgdl.rg as rg
     import rgdl.stats as stats
     from rgdl.bits import pack, unpack
@@ -63,6 +65,8 @@ __all__ = [
     "observables",
     "pack",
     "plot",
+    "rbm",
+    "receptive",
     "reproduce",
     "rg",
     "sample",
@@ -90,7 +94,17 @@ _HOME = {
     "temper": "tempering",
     "unpack": "bits",
 }
-_MODULES = ("exact", "fss", "mapping", "observables", "plot", "rg", "stats")
+_MODULES = (
+    "exact",
+    "fss",
+    "mapping",
+    "observables",
+    "plot",
+    "rbm",
+    "receptive",
+    "rg",
+    "stats",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -88,6 +88,10 @@ def rbm_gibbs(
     first_step: int,
     workers: int,
     progress: Progress,
+    *,
+    clamped: Bits | None = None,
+    records: Bits | None = None,
+    record_every: int = 1,
 ) -> None: ...
 def rbm_mean(
     weights: Real,
@@ -131,6 +135,23 @@ def rbm_train(
     sparsity_cost: float = 0.0,
     sparsity_decay: float = 0.0,
     hidden_sum: npt.NDArray[np.float64] | None = None,
+) -> None: ...
+
+# annealing
+def rbm_anneal(
+    weights: Real,
+    transposed: Real,
+    visible_bias: Real,
+    hidden_bias: Real,
+    base_bias: Real,
+    spin: bool,
+    betas: npt.NDArray[np.float64],
+    visible: Bits,
+    log_weight: npt.NDArray[np.float64],
+    slope: npt.NDArray[np.float64] | None,
+    key: Key,
+    workers: int,
+    progress: Progress,
 ) -> None: ...
 
 # exact

@@ -56,6 +56,7 @@ static int core_exec(PyObject *module)
         return -1;
     }
     PyMethodDef *tables[] = {
+        rgb_ais_methods,      /**/
         rgb_base_methods,     /**/
         rgb_blas_methods,     /**/
         rgb_block_methods,    /**/

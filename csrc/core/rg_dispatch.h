@@ -6,6 +6,7 @@
 #ifndef RG_DISPATCH_H
 #define RG_DISPATCH_H
 
+#include "rg_anneal.h"
 #include "rg_base.h"
 #include "rg_cluster.h"
 #include "rg_rng.h"
@@ -49,6 +50,8 @@ typedef struct {
     void (*soft_products)(const rg_soft_t *job);
     /* 64 x 64 bits, in place: bit j of word i and bit i of word j change places */
     void (*transpose64)(uint64_t tile[64]);
+    void (*anneal_f32)(const rg_anneal_t *job, const float *input);
+    void (*anneal_f64)(const rg_anneal_t *job, const double *input);
 } rg_kernels_t;
 
 /* Choose the table. name: NULL or "" for the best, else "portable", "avx2" or "avx512".
