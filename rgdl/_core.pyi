@@ -339,6 +339,9 @@ def fold_simulate(
 ) -> None: ...
 
 # blas
+def unit_sums(
+    x: npt.NDArray[np.float64], bias: npt.NDArray[np.float64], spin: bool
+) -> npt.NDArray[np.float64]: ...
 def gemm(
     routine: object,
     a: Real,

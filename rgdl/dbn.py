@@ -137,7 +137,7 @@ class DBN(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "layers_")
         means: npt.NDArray[Any] = self.layers_[0].transform(X)
         for layer in self.layers_[1:]:
-            means = layer._dense_mean(means @ layer.W_ + layer.c_)
+            means = layer._means_up(means)
         return means
 
     def transform(self, X: npt.ArrayLike) -> npt.NDArray[Any]:

@@ -86,3 +86,48 @@ def test_bad_arguments(change, error, match):
     arguments["bits"] = np.zeros((4, 3), np.uint64)
     with pytest.raises(error, match=match):
         run(**(arguments | change))
+
+
+@pytest.mark.parametrize("spin", [True, False])
+def test_unit_sums_are_log_cosh_and_tanh_whatever_the_number_of_states(spin):
+    rng = np.random.default_rng(0)
+    bias = rng.normal(size=1100)
+    for n_states in (1, 7, 8, 21):
+        x = 3 * rng.normal(size=(1100, n_states))
+        x[:3, 0] = 0.0, 800.0, -800.0
+        y = x + bias[:, None]
+        sums = _core.unit_sums(x, bias, spin)
+        low = -y if spin else np.zeros_like(y)
+        assert np.allclose(sums, np.logaddexp(y, low).sum(axis=0), rtol=1e-13)
+        on = np.exp(y - np.logaddexp(y, low))
+        assert np.allclose(x, 2 * on - 1 if spin else on, rtol=0, atol=1e-14)
+
+
+def test_clamped_units_stay_and_records_end_in_the_last_state():
+    rng = np.random.default_rng(1)
+    W, b, c = 0.3 * rng.normal(size=(70, 33)), np.zeros(70), np.zeros(33)
+    start = _core.pack(rng.integers(0, 2, (600, 70), dtype=np.int8), 0)
+    mask = _core.pack((rng.random((1, 70)) < 0.4).astype(np.int8), 0)
+    hidden = np.zeros((600, 1), dtype=np.uint64)
+
+    def run(half_steps, first=0, visible=start, **options):
+        states = visible.copy()
+        _core.rbm_gibbs(
+            W, b, c, True, states, hidden, True, half_steps, KEY, 17, first, 2, None,
+            **options,
+        )  # fmt: skip
+        return states
+
+    records = np.zeros((600, 3, 2), dtype=np.uint64)
+    last = run(10, clamped=mask, records=records, record_every=2)
+    assert np.array_equal(last & mask, start & mask)
+    assert not np.array_equal(last, start)
+    assert np.array_equal(records[:, 2], last)
+    assert np.array_equal(records[:, 0], run(6, clamped=mask))
+    # a step at a time, the clamped units put back by hand
+    states = start
+    for t in range(5):
+        states = (run(2, 2 * t, states) & ~mask) | (start & mask)
+    assert np.array_equal(states, last)
+    with pytest.raises(ValueError, match="records must be"):
+        run(4, records=records, record_every=2)

@@ -48,6 +48,7 @@ typedef struct {
     void (*update_f32)(const rg_update_t *job, float *velocity, float *weights);
     void (*update_f64)(const rg_update_t *job, double *velocity, double *weights);
     void (*soft_products)(const rg_soft_t *job);
+    void (*unit_sums)(const rg_unit_sums_t *job);
     /* 64 x 64 bits, in place: bit j of word i and bit i of word j change places */
     void (*transpose64)(uint64_t tile[64]);
     void (*anneal_f32)(const rg_anneal_t *job, const float *input);

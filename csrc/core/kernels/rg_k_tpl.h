@@ -172,6 +172,7 @@ const rg_kernels_t RG_K_TABLE = {
     .update_f32 = update_f32,
     .update_f64 = update_f64,
     .soft_products = soft_products,
+    .unit_sums = unit_sums,
     .transpose64 = transpose64,
     .anneal_f32 = anneal_f32,
     .anneal_f64 = anneal_f64,
