@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import rgdl.mapping as mapping
     import rgdl.observables as observables
     import rgdl.plot as plot
+    import rgdl.rbm as rbm
+    import rgdl.receptive as receptive
     import rgdl.rg as rg
     import rgdl.stats as stats
     from rgdl.bits import pack, unpack
@@ -66,6 +68,8 @@ __all__ = [
     "observables",
     "pack",
     "plot",
+    "rbm",
+    "receptive",
     "reproduce",
     "rg",
     "sample",
@@ -97,7 +101,17 @@ _HOME = {
     "unpack": "bits",
     "wang_landau": "density",
 }
-_MODULES = ("exact", "fss", "mapping", "observables", "plot", "rg", "stats")
+_MODULES = (
+    "exact",
+    "fss",
+    "mapping",
+    "observables",
+    "plot",
+    "rbm",
+    "receptive",
+    "rg",
+    "stats",
+)
 
 
 def __getattr__(name: str) -> Any:

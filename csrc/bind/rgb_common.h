@@ -19,6 +19,7 @@
 #include "rg_terms.h"
 #include "rg_torus.h"
 
+extern PyMethodDef rgb_ais_methods[];
 extern PyMethodDef rgb_base_methods[];
 extern PyMethodDef rgb_blas_methods[];
 extern PyMethodDef rgb_block_methods[];

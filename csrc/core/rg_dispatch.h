@@ -6,6 +6,7 @@
 #ifndef RG_DISPATCH_H
 #define RG_DISPATCH_H
 
+#include "rg_anneal.h"
 #include "rg_base.h"
 #include "rg_cluster.h"
 #include "rg_rng.h"
@@ -53,6 +54,7 @@ typedef struct {
     void (*update_f32)(const rg_update_t *job, float *velocity, float *weights);
     void (*update_f64)(const rg_update_t *job, double *velocity, double *weights);
     void (*soft_products)(const rg_soft_t *job);
+    void (*unit_sums)(const rg_unit_sums_t *job);
     /* 64 x 64 bits, in place: bit j of word i and bit i of word j change places */
     void (*transpose64)(uint64_t tile[64]);
     /* one row of rg_bits_pack; false when a value is neither */
@@ -63,6 +65,8 @@ typedef struct {
     void (*terms_count)(const rg_terms_t *terms, size_t first, size_t stop,
                         const rg_term_plane_t *planes, rg_term_plane_t *counts);
     void (*spins_count)(const rg_term_plane_t *planes, size_t n_sites, rg_term_plane_t *counts);
+    void (*anneal_f32)(const rg_anneal_t *job, const float *input);
+    void (*anneal_f64)(const rg_anneal_t *job, const double *input);
 } rg_kernels_t;
 
 /* Choose the table. name: NULL or "" for the best, else "portable", "avx2" or "avx512".

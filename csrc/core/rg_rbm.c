@@ -17,12 +17,6 @@ static size_t panel_units(size_t n_units, size_t panel)
     return left < RG_PANEL ? left : RG_PANEL;
 }
 
-/* Rows of a panel of W: the visible units, then zeros to whole tiles. */
-static size_t panel_rows(size_t n_visible)
-{
-    return n_panels(n_visible) * RG_PANEL;
-}
-
 /* Panels per packed row: words of 64 units hold four. */
 static size_t panel_stride(size_t n_units)
 {
@@ -44,7 +38,8 @@ int rg_rbm_init(rg_rbm_t *self, size_t n_visible, size_t n_hidden, bool spin, bo
         return RG_ERR_ARGUMENT;
     }
     size_t n_weights = 0;
-    if (rg_multiply(n_panels(n_hidden) * RG_PANEL, panel_rows(n_visible), &n_weights) != RG_OK) {
+    if (rg_multiply(n_panels(n_hidden) * RG_PANEL, rg_rbm_panel_rows(n_visible), &n_weights) !=
+        RG_OK) {
         return RG_ERR_OVERFLOW;
     }
     self->weights = rg_alloc(n_weights, real_size(single));
@@ -73,7 +68,7 @@ static void copy_panels(size_t n_visible, size_t n_hidden, bool single, char *ma
         size_t bytes = panel_units(n_hidden, panel) * real;
         for (size_t i = 0; i < n_visible; i++) {
             char *row = &matrix[(i * n_hidden + panel * RG_PANEL) * real];
-            char *packed = &panels[(panel * panel_rows(n_visible) + i) * RG_PANEL * real];
+            char *packed = &panels[(panel * rg_rbm_panel_rows(n_visible) + i) * RG_PANEL * real];
             memcpy(to_panels ? packed : row, to_panels ? row : packed, bytes);
         }
     }
@@ -154,6 +149,45 @@ typedef struct {
     size_t scratch_bytes;
 } gibbs_slice_t;
 
+/* One panel of the layer that a half-step draws, for a block of rows. */
+static void gibbs_panel(const rg_rbm_gibbs_t *job, const layer_t *layer, rg_stream_t *stream,
+                        rg_panel_bits_t *bits, void *scratch)
+{
+    const rg_rbm_t *rbm = job->rbm;
+    const rg_panel_bits_t *clamped = (const rg_panel_bits_t *)job->clamped;
+    rg_panel_bits_t mask =
+        clamped == NULL || layer->to_hidden ? (rg_panel_bits_t)0 : clamped[layer->panel];
+    size_t stride = panel_stride(layer->to_hidden ? rbm->n_hidden : rbm->n_visible);
+    rg_panel_bits_t kept[RG_RBM_BLOCK];
+    for (size_t row = 0; mask != 0 && row < layer->n_rows; row++) {
+        kept[row] = bits[row * stride];
+    }
+    if (rbm->single) {
+        layer_f32(layer, stream, bits, NULL, scratch);
+    } else {
+        layer_f64(layer, stream, bits, NULL, scratch);
+    }
+    for (size_t row = 0; mask != 0 && row < layer->n_rows; row++) {
+        rg_panel_bits_t drawn = bits[row * stride];
+        bits[row * stride] = (rg_panel_bits_t)((drawn & ~mask) | (kept[row] & mask));
+    }
+}
+
+/* Copy a block's visible states to their record, if one is due with `left` half-steps to go. */
+static void gibbs_record(const rg_rbm_gibbs_t *job, size_t first, size_t n_rows, size_t left)
+{
+    if (job->n_records == 0 || left % job->record_every != 0 ||
+        left / job->record_every >= job->n_records) {
+        return;
+    }
+    size_t words = rg_bits_words(job->rbm->n_visible);
+    size_t record = job->n_records - 1 - left / job->record_every;
+    for (size_t row = first; row < first + n_rows; row++) {
+        memcpy(&job->records[(row * job->n_records + record) * words], &job->visible[row * words],
+               words * sizeof *job->records);
+    }
+}
+
 static void gibbs_block(const gibbs_slice_t *slice, size_t block, void *scratch)
 {
     const rg_rbm_gibbs_t *job = slice->job;
@@ -175,13 +209,9 @@ static void gibbs_block(const gibbs_slice_t *slice, size_t block, void *scratch)
             rg_stream_t stream;
             rg_stream_init(&stream, job->key, job->purpose,
                            (uint64_t)block << 44 | (uint64_t)(job->first_step + t) << 20 | panel);
-            rg_panel_bits_t *bits = (rg_panel_bits_t *)drawn + panel;
-            if (rbm->single) {
-                layer_f32(&layer, &stream, bits, NULL, scratch);
-            } else {
-                layer_f64(&layer, &stream, bits, NULL, scratch);
-            }
+            gibbs_panel(job, &layer, &stream, (rg_panel_bits_t *)drawn + panel, scratch);
         }
+        gibbs_record(job, first, n_rows, job->n_half_steps - 1 - t);
     }
 }
 

@@ -70,8 +70,8 @@ static void R_(layer)(const layer_t *layer, rg_stream_t *stream, rg_panel_bits_t
                            .n_rows = layer->n_rows,
                            .n_inputs = n_given,
                            .spin = rbm->spin,
-                           .tile_rows = layer->to_hidden ? 0 : panel_rows(rbm->n_visible)};
-    size_t rows = layer->to_hidden ? panel_rows(rbm->n_visible) : RG_PANEL;
+                           .tile_rows = layer->to_hidden ? 0 : rg_rbm_panel_rows(rbm->n_visible)};
+    size_t rows = layer->to_hidden ? rg_rbm_panel_rows(rbm->n_visible) : RG_PANEL;
     R_(lookup)(&product, &((const REAL *)rbm->weights)[layer->panel * rows * RG_PANEL], input);
     if (stream == NULL && mean == NULL) {
         return;
@@ -323,7 +323,7 @@ static void R_(update_panel)(const rg_rbm_train_t *job, size_t batch, size_t neg
                         .visible_shift =
                             centred ? &((REAL *)work->visible_shift)[panel * rbm->n_visible] : NULL,
                         .hidden_shift = hidden_shift};
-    size_t at = panel * panel_rows(rbm->n_visible) * RG_PANEL;
+    size_t at = panel * rg_rbm_panel_rows(rbm->n_visible) * RG_PANEL;
     R_(update)(&step, &((REAL *)job->weight_velocity)[at], &((REAL *)rbm->weights)[at]);
     const REAL *hidden_velocity = &((REAL *)job->hidden_velocity)[from];
     REAL *hidden_bias = &((REAL *)rbm->hidden_bias)[from];
@@ -437,8 +437,8 @@ static bool R_(finite)(const REAL *x, size_t n)
 /* Whether every parameter is finite; the arrays are padded to whole panels. */
 static bool R_(all_finite)(const rg_rbm_t *rbm)
 {
-    size_t hidden = panel_rows(rbm->n_hidden);
-    size_t visible = panel_rows(rbm->n_visible);
+    size_t hidden = rg_rbm_panel_rows(rbm->n_hidden);
+    size_t visible = rg_rbm_panel_rows(rbm->n_visible);
     return R_(finite)(rbm->weights, hidden * visible) && R_(finite)(rbm->visible_bias, visible) &&
            R_(finite)(rbm->hidden_bias, hidden);
 }

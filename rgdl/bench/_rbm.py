@@ -103,6 +103,21 @@ def _log_z() -> Timer:
     return nanoseconds
 
 
+def _bond_machine_ais() -> Timer:
+    model = rgdl.Ising((40, 40), K=0.408)
+    machine = rgdl.RBM.from_ising(model).set_params(progress=False)
+    samples = rgdl.sample(model, 64, rng=0)
+
+    def seconds() -> float:
+        return timed(
+            lambda: machine.log_partition(
+                "ais", samples=samples, n_chains=64, n_betas=100, rng=1
+            )
+        )
+
+    return seconds
+
+
 _NOTE = (
     "float32; perf, 1600 -> 400, CD, AVX-512: 72 % tables and their sums, 5 % the step "
     "of W, 5 % means and draws"
@@ -147,5 +162,12 @@ BENCHMARKS = (
         "ns",
         _log_z,
         "per state, one worker",
+    ),
+    Benchmark(
+        "annealing the 40 x 40 bond machine",
+        "rbm",
+        "s",
+        _bond_machine_ais,
+        "1600 x 3200, float64, 64 chains both ways, 100 temperatures, one worker",
     ),
 )

@@ -152,6 +152,8 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 #include "rg_k_unit_tpl.h"
 #include "rg_k_update_tpl.h"
 
+#include "rg_k_anneal_tpl.h"
+
 const rg_kernels_t RG_K_TABLE = {
     .name = RG_K_NAME,
     .stream_planes = stream_planes,
@@ -177,9 +179,12 @@ const rg_kernels_t RG_K_TABLE = {
     .update_f32 = update_f32,
     .update_f64 = update_f64,
     .soft_products = soft_products,
+    .unit_sums = unit_sums,
     .transpose64 = transpose64,
     .pack_units = pack_units,
     .planes_turn = planes_turn,
     .terms_count = terms_count,
     .spins_count = spins_count,
+    .anneal_f32 = anneal_f32,
+    .anneal_f64 = anneal_f64,
 };
