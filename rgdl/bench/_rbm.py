@@ -1,8 +1,5 @@
 """Benchmarks of group "rbm"."""
 
-import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,7 +10,7 @@ from rgdl import _core
 from rgdl.bench._timing import (
     Benchmark,
     Timer,
-    peer_environment,
+    run_peer,
     timed,
 )
 
@@ -72,17 +69,7 @@ def _epoch(shape: Shape, method: str, workers: int = 1) -> Timer:
 def _peer_epoch(shape: Shape, threads: int = 1) -> Timer:
     sizes = (shape.rows, shape.n_visible, shape.n_hidden, shape.batch, threads)
 
-    def seconds() -> float:
-        answer = subprocess.run(
-            [sys.executable, "-c", _PEER_EPOCH, *map(str, sizes)],
-            env=peer_environment(),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return float(json.loads(answer.stdout))
-
-    return seconds
+    return partial(run_peer, "scikit-learn", _PEER_EPOCH, *map(str, sizes))
 
 
 def _conditional() -> Timer:
@@ -136,7 +123,14 @@ def _training(
         else partial(_epoch, shape, method, workers)
     )
     note = f"batch {shape.batch}, {_PEER_NOTE if peer else _NOTE}"
-    return Benchmark(f"{what}, {shape}{threads}", "rbm", "s", make, note, peer=peer)
+    return Benchmark(
+        f"{what}, {shape}{threads}",
+        "rbm",
+        "s",
+        make,
+        note,
+        peer="scikit-learn" if peer else "",
+    )
 
 
 BENCHMARKS = (
