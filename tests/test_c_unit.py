@@ -21,7 +21,10 @@ WARNINGS = (
     "-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes "
     "-Wmissing-prototypes -Wcast-qual -Wvla -Werror"
 ).split()
-SANITIZE = "-O1 -fsanitize=address,undefined -fno-sanitize-recover=all".split()
+# Tracking variables for a debugger would double the time of compiling the kernels.
+SANITIZE = (
+    "-O1 -g1 -fno-var-tracking -fsanitize=address,undefined -fno-sanitize-recover=all"
+).split()
 LIBRARIES = ["-lm", "-lpthread"]
 # At most two compilers at a time: cheap machines have two cores and little memory.
 JOBS = 2
