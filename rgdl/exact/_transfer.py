@@ -570,6 +570,8 @@ def central_charge(
     """
     threads = _validate.worker_count(workers)
     coupling = _range.coupling(K, "K")
+    if not isinstance(widths, Iterable):
+        raise TypeError(f"widths must be several integers, got {widths!r}")
     sides = sorted({_validate.count(width, "widths", least=2) for width in widths})
     if len(sides) < 3 or sides[-1] > _MAX_WIDTH:
         raise ValueError(
