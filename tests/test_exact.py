@@ -289,6 +289,48 @@ def test_chain_equals_mpmath(n, K, h):
     assert result.specific_heat == pytest.approx(float(heat), rel=1e-9, abs=1e-13)
 
 
+@pytest.mark.parametrize(
+    ("n", "K", "h"),
+    [
+        (3, 1e-8, 1e-8),
+        (2, 1e-12, 0.0),
+        (8, 20.0, 0.0),
+        (9, 10.0, 1e-12),
+        (7, -30.0, 0.0),
+        (101, -100.0, 0.0),
+        (100, 1000.0, 0.0),
+        (1000, -20.0, 0.5),
+        (1001, -20.0, 40.0),
+        (10**9, 2.0, 1e-5),
+    ],
+)
+def test_chain_keeps_its_relative_precision(n, K, h):
+    """Hot, cold, frustrated or long: every number to 12 digits."""
+    with mpmath.workdps(3000 if abs(K) > 500 else 900):
+
+        def log_z(x, y):
+            root = mpmath.sqrt(
+                mpmath.exp(2 * x) * mpmath.sinh(y) ** 2 + mpmath.exp(-2 * x)
+            )
+            u = mpmath.exp(x) * mpmath.cosh(y)
+            return mpmath.log((u + root) ** n + (u - root) ** n)
+
+        x, y, step = mpmath.mpf(K), mpmath.mpf(h), mpmath.mpf(10) ** -200
+        energy = -(log_z(x + step, y) - log_z(x - step, y)) / (2 * step) / n
+        m = (log_z(x, y + step) - log_z(x, y - step)) / (2 * step) / n
+        low, mid, high = (
+            log_z(x * (1 + k * step), y * (1 + k * step)) for k in (-1, 0, 1)
+        )
+        heat = (low - 2 * mid + high) / step**2 / n
+        entropy = (mid - (high - low) / (2 * step)) / n
+    result = exact.chain(n, K, h)
+    assert abs(result.log_z / mid - 1) < 1e-14
+    assert abs(result.energy / energy - 1) < 1e-12
+    assert abs(result.entropy / entropy - 1) < 1e-12
+    assert abs(result.specific_heat - heat) <= 1e-12 * heat + 1e-300
+    assert abs(result.magnetization - m) <= 1e-12 * abs(m)
+
+
 @pytest.mark.parametrize(("K", "h"), [(500, 0), (-500, 3), (1, 800), (-500, 0), (0, 0)])
 @pytest.mark.parametrize("n", [2, 100, 101])
 def test_chain_is_finite_in_every_limit(n, K, h):
