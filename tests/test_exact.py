@@ -100,6 +100,42 @@ def test_kaufman_at_criticality_equals_the_table(side, log_z, energy, specific_h
     assert result.specific_heat == pytest.approx(specific_heat, rel=1e-10)
 
 
+@pytest.mark.parametrize("K", [0.44, exact.K_CRITICAL, 0.4408])
+def test_kaufman_keeps_its_precision_on_large_tori(K):
+    """Weights of the four products feel ln Z, which is 1e6, to its last digit."""
+    log_z, slope, curvature = kaufman_by_mpmath(1000, 1000, K)
+    result = exact.kaufman((1000, 1000), K)
+    assert abs(result.log_z / log_z - 1) < 1e-15
+    assert abs(-result.energy * 1e6 / slope - 1) < 1e-14
+    assert abs(result.specific_heat * 1e6 / K**2 / curvature - 1) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("shape", "K", "states"),
+    [
+        ((1000, 1000), 10.0, 2),
+        ((64, 64), 100.0, 2),
+        ((8, 8), 60.0, 2),
+        ((8, 12), 20.0, 2),
+        ((5, 5), -30.0, 2470),
+        ((5, 5), -1e5, 2470),
+        ((6, 6), -1e5, 2),
+    ],
+)
+def test_entropy_of_a_frozen_torus_counts_its_ground_states(shape, K, states):
+    entropy = exact.kaufman(shape, K).entropy * math.prod(shape)
+    assert entropy == pytest.approx(math.log(states), rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("side", "specific_heat"),
+    [(64, "2.1922113931406"), (128, "2.5363313351086")],  # papers.md 12.3
+)
+def test_specific_heat_holds_to_the_printed_digits(side, specific_heat):
+    result = exact.kaufman((side, side), exact.K_CRITICAL)
+    assert f"{result.specific_heat:.13f}" == specific_heat
+
+
 @pytest.mark.parametrize(
     ("side", "T", "log_z"),
     [
