@@ -102,7 +102,8 @@ class Strip:
 
         nan where columns differ, K is 0 or one-spin couplings are given. Computed when
         first asked for, from the leading eigenvector (Hellmann and Feynman):
-        :math:`d\ln\lambda/dK = \langle\psi|T'|\psi\rangle/\lambda`.
+        :math:`d\ln\lambda/dK = \langle\psi|T'|\psi\rangle/\lambda`. Relative errors
+        are about 1e-13; with a field absolute ones, of energies that nearly vanish.
         """
         return self._thermal[0]
 
