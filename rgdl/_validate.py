@@ -1,6 +1,7 @@
 """Checks of arguments, with messages that name the argument, the need and the value."""
 
 import math
+import numbers
 import operator
 import os
 import sys
@@ -27,7 +28,10 @@ def finite(
     value: float, name: str, *, least: float = -math.inf, most: float = math.inf
 ) -> float:
     """`value` as a finite float in [least, most]."""
-    if isinstance(value, str | bytes | bool):
+    is_complex = isinstance(value, numbers.Complex)
+    if isinstance(value, str | bytes | bool) or (
+        is_complex and not isinstance(value, numbers.Real)
+    ):
         raise TypeError(f"{name} must be a real number, got {value!r}")
     try:
         number = float(value)
@@ -62,6 +66,8 @@ def shape_of(
         raise ValueError(
             f"{name} must have 1 to {max_ndim} extents, got {len(shape)}: {value!r}"
         )
+    if math.prod(shape) > sys.maxsize:
+        raise ValueError(f"{name} must have at most {sys.maxsize} sites, got {value!r}")
     return shape
 
 

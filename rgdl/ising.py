@@ -3,7 +3,7 @@
 import html
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, SupportsIndex, TypeAlias
 
 import numpy as np
@@ -148,15 +148,22 @@ class Ising:
         if isinstance(couplings, BaseCouplings):
             self._given = couplings
             _check_couplings(couplings, self._shape)
-        elif isinstance(couplings, Mapping):
+        elif isinstance(couplings, Mapping) and not hasattr(couplings, "tocoo"):
             named = canonical_couplings(couplings, self.ndim)
             if named != _NEAREST:
                 self._given = named
                 self._terms()  # operators that do not fit are found now
+        elif isinstance(couplings, str):
+            raise TypeError(
+                f"couplings must be a dict of strengths by name, such as "
+                f"{{{couplings!r}: 1}}, an array or a Couplings, got {couplings!r}"
+            )
         elif couplings is not None:
             sparse: Any = couplings
             if hasattr(couplings, "tocoo"):
-                self._given = sparse.copy()
+                # a dictionary of keys is a dict and would pass for names further on
+                is_dict = isinstance(couplings, dict)
+                self._given = sparse.tocoo() if is_dict else sparse.copy()
             else:
                 self._given = np.array(couplings)
                 self._given.flags.writeable = False
@@ -277,7 +284,7 @@ class Ising:
         bonds, spins, fields = self._sums(s, fields=not uniform)
         if uniform:
             fields = self._h * spins
-        return np.asarray(-self._scale * bonds - fields)
+        return np.asarray(-self._scale * bonds - fields + 0.0)  # no -0
 
     def energy(self, s: npt.ArrayLike) -> npt.NDArray[np.float64]:
         r"""Bond energy per site in units of J, the field term excluded.
@@ -306,7 +313,7 @@ class Ising:
         array([-1.,  1.])
         """
         bonds, _, _ = self._sums(s, fields=False)
-        return np.asarray(-bonds / self.n_sites)
+        return np.asarray(0.0 - bonds / self.n_sites)
 
     def magnetization(self, s: npt.ArrayLike) -> npt.NDArray[np.float64]:
         r"""Magnetisation per site, with its sign.
@@ -332,13 +339,22 @@ class Ising:
         >>> rgdl.Ising(4, K=0.5).magnetization([[1, 1, 1, 1], [1, 1, 1, -1]])
         array([1. , 0.5])
         """
-        _, spins, _ = self._sums(s, fields=False)
-        return np.asarray(spins / self.n_sites)
+        sums = self._summed(s, lambda spins: _core.ising_sums(spins, self._shape))
+        return np.asarray(sums[..., 1] / self.n_sites)
 
     def _sums(
         self, s: npt.ArrayLike, *, fields: bool = True
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
         """sum_t J_t prod s with the constant, sum s, and sum h s (0 if not asked)."""
+        sums = self._summed(s, lambda spins: self._core_sums(spins, fields))
+        return sums[..., 0], sums[..., 1], sums[..., 2]
+
+    def _summed(
+        self,
+        s: npt.ArrayLike,
+        kernel: Callable[[npt.NDArray[np.int8]], npt.NDArray[Any]],
+    ) -> npt.NDArray[Any]:
+        """Take sums by `kernel`, along the last axis, of configurations that fit."""
         spins = np.asarray(s)
         lead = spins.shape[: max(spins.ndim - self.ndim, 0)]
         if spins.shape[len(lead) :] != self._shape:
@@ -349,12 +365,11 @@ class Ising:
         if spins.dtype != np.int8:
             spins = as_spins(spins, "s")
         try:
-            sums = self._core_sums(np.ascontiguousarray(spins), fields)
+            sums = kernel(np.ascontiguousarray(spins))
         except ValueError:
             as_spins(spins, "s")  # says which value and what to do about it
             raise
-        bonds, up, field = (column.reshape(lead) for column in sums.T)
-        return bonds, up, field
+        return sums.reshape(*lead, sums.shape[-1])
 
     def _core_sums(self, spins: npt.NDArray[np.int8], fields: bool) -> npt.NDArray[Any]:
         if self._is_nearest_neighbour:
@@ -468,6 +483,8 @@ def _reduced_coupling(
 
 
 def _field(h: npt.ArrayLike, shape: tuple[int, ...]) -> float | npt.NDArray[np.float64]:
+    if np.iscomplexobj(h):
+        raise TypeError(f"h must hold real numbers, got {h!r}")
     if np.ndim(h) == 0:
         return _validate.finite(h, "h")  # type: ignore[arg-type]
     try:

@@ -156,3 +156,9 @@ def test_critical_refuses_bad_input():
     for aspect in (0.0, -1.0, math.inf):
         with pytest.raises(ValueError, match="aspect"):
             exact.universal_log_z(aspect)
+
+
+def test_k_eff_names_what_is_no_number():
+    for energy in ("a", [1j], [None]):
+        with pytest.raises(TypeError, match="energy must hold real numbers"):
+            exact.k_eff(energy)

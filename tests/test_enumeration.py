@@ -213,3 +213,20 @@ def test_energy_of_hot_glasses_equals_mpmath(K, h):
             weight = mpmath.exp(K * bonds + field)
             total, top = total + weight, top + weight * bonds
         assert abs(-found.energy * 8 * total / top - 1) < 1e-13
+
+
+def test_cold_antiferromagnets_have_no_magnetisation():
+    """<m^2> is too small for a float64, or its square is."""
+    frozen = exact.enumerate_states(rgdl.Ising((4, 4), K=-200.0))
+    assert frozen.mean_square_magnetization == 0
+    assert math.isnan(frozen.binder)
+    cold = exact.enumerate_states(rgdl.Ising((4, 4), K=-50.0))
+    # one spin turned: m = 2/16, weight 16 e^{8K}
+    m2 = 16 * math.exp(-400) / 64
+    assert cold.mean_square_magnetization == pytest.approx(m2, rel=1e-12)
+    assert cold.binder == pytest.approx(-1 / 64 / (3 * m2), rel=1e-12)
+
+
+def test_no_energy_is_minus_zero():
+    assert str(exact.enumerate_states(rgdl.Ising((3, 3), K=0.0)).energy) == "0.0"
+    assert str(exact.chain(8, 0.0).energy) == "0.0"

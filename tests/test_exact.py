@@ -100,6 +100,42 @@ def test_kaufman_at_criticality_equals_the_table(side, log_z, energy, specific_h
     assert result.specific_heat == pytest.approx(specific_heat, rel=1e-10)
 
 
+@pytest.mark.parametrize("K", [0.44, exact.K_CRITICAL, 0.4408])
+def test_kaufman_keeps_its_precision_on_large_tori(K):
+    """Weights of the four products feel ln Z, which is 1e6, to its last digit."""
+    log_z, slope, curvature = kaufman_by_mpmath(1000, 1000, K)
+    result = exact.kaufman((1000, 1000), K)
+    assert abs(result.log_z / log_z - 1) < 1e-15
+    assert abs(-result.energy * 1e6 / slope - 1) < 1e-14
+    assert abs(result.specific_heat * 1e6 / K**2 / curvature - 1) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("shape", "K", "states"),
+    [
+        ((1000, 1000), 10.0, 2),
+        ((64, 64), 100.0, 2),
+        ((8, 8), 60.0, 2),
+        ((8, 12), 20.0, 2),
+        ((5, 5), -30.0, 2470),
+        ((5, 5), -1e5, 2470),
+        ((6, 6), -1e5, 2),
+    ],
+)
+def test_entropy_of_a_frozen_torus_counts_its_ground_states(shape, K, states):
+    entropy = exact.kaufman(shape, K).entropy * math.prod(shape)
+    assert entropy == pytest.approx(math.log(states), rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("side", "specific_heat"),
+    [(64, "2.1922113931406"), (128, "2.5363313351086")],  # papers.md 12.3
+)
+def test_specific_heat_holds_to_the_printed_digits(side, specific_heat):
+    result = exact.kaufman((side, side), exact.K_CRITICAL)
+    assert f"{result.specific_heat:.13f}" == specific_heat
+
+
 @pytest.mark.parametrize(
     ("side", "T", "log_z"),
     [
@@ -287,6 +323,48 @@ def test_chain_equals_mpmath(n, K, h):
     assert result.energy == pytest.approx(float(energy), rel=1e-13)
     assert result.magnetization == pytest.approx(float(m), rel=1e-13)
     assert result.specific_heat == pytest.approx(float(heat), rel=1e-9, abs=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("n", "K", "h"),
+    [
+        (3, 1e-8, 1e-8),
+        (2, 1e-12, 0.0),
+        (8, 20.0, 0.0),
+        (9, 10.0, 1e-12),
+        (7, -30.0, 0.0),
+        (101, -100.0, 0.0),
+        (100, 1000.0, 0.0),
+        (1000, -20.0, 0.5),
+        (1001, -20.0, 40.0),
+        (10**9, 2.0, 1e-5),
+    ],
+)
+def test_chain_keeps_its_relative_precision(n, K, h):
+    """Hot, cold, frustrated or long: every number to 12 digits."""
+    with mpmath.workdps(3000 if abs(K) > 500 else 900):
+
+        def log_z(x, y):
+            root = mpmath.sqrt(
+                mpmath.exp(2 * x) * mpmath.sinh(y) ** 2 + mpmath.exp(-2 * x)
+            )
+            u = mpmath.exp(x) * mpmath.cosh(y)
+            return mpmath.log((u + root) ** n + (u - root) ** n)
+
+        x, y, step = mpmath.mpf(K), mpmath.mpf(h), mpmath.mpf(10) ** -200
+        energy = -(log_z(x + step, y) - log_z(x - step, y)) / (2 * step) / n
+        m = (log_z(x, y + step) - log_z(x, y - step)) / (2 * step) / n
+        low, mid, high = (
+            log_z(x * (1 + k * step), y * (1 + k * step)) for k in (-1, 0, 1)
+        )
+        heat = (low - 2 * mid + high) / step**2 / n
+        entropy = (mid - (high - low) / (2 * step)) / n
+    result = exact.chain(n, K, h)
+    assert abs(result.log_z / mid - 1) < 1e-14
+    assert abs(result.energy / energy - 1) < 1e-12
+    assert abs(result.entropy / entropy - 1) < 1e-12
+    assert abs(result.specific_heat - heat) <= 1e-12 * heat + 1e-300
+    assert abs(result.magnetization - m) <= 1e-12 * abs(m)
 
 
 @pytest.mark.parametrize(("K", "h"), [(500, 0), (-500, 3), (1, 800), (-500, 0), (0, 0)])

@@ -290,3 +290,10 @@ def test_diagonal_correlation_refuses_bad_input():
         exact.diagonal_correlation(0.4, -1)
     with pytest.raises(TypeError, match="integer"):
         exact.diagonal_correlation(0.4, 1.5)
+
+
+def test_diagonal_correlations_reach_a_thousand_steps():
+    with pytest.raises(ValueError, match="n must be at most 1000, got 1001"):
+        exact.diagonal_correlation(0.3, 1001)
+    far = exact.diagonal_correlation(exact.K_CRITICAL, 100)
+    assert far * 100**0.25 == pytest.approx(0.645002448, rel=5e-6)

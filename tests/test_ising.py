@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -157,3 +158,50 @@ def test_picture_is_left_out_where_it_would_take_long():
     slow = rgdl.Ising((64, 64), K=0.4406867935097715)._repr_html_()
     assert "<svg" not in slow
     assert "64 × 64" in slow
+
+
+@pytest.mark.parametrize("kind", ["dok_array", "dok_matrix", "csr_array", "lil_array"])
+def test_every_sparse_array_is_taken_for_an_array(kind):
+    """A dok_array is a Mapping as well."""
+    J = np.zeros((9, 9))
+    J[0, 1] = J[1, 0] = 1.0
+    J[3, 7] = J[7, 3] = 2.0
+    model = rgdl.Ising((3, 3), K=0.4, couplings=getattr(scipy.sparse, kind)(J))
+    assert float(model.energy(np.ones((3, 3)))) == pytest.approx(-1 / 3)
+    assert model == rgdl.Ising((3, 3), K=0.4, couplings=J)
+
+
+def test_magnetization_asks_for_no_couplings(monkeypatch):
+    s = random_spins((3, 4, 4))
+    J = np.random.default_rng(0).normal(size=(16, 16))
+    model = rgdl.Ising((4, 4), K=0.4, couplings=np.triu(J, 1) + np.triu(J, 1).T)
+    monkeypatch.setattr(rgdl.Ising, "_terms", None)
+    assert np.allclose(model.magnetization(s), s.mean(axis=(1, 2)), atol=1e-15)
+    assert model.magnetization(s[0]).shape == ()
+    with pytest.raises(ValueError, match="use 2"):
+        model.magnetization((s + 1) // 2)
+
+
+@pytest.mark.parametrize(
+    "h", [1j, np.complex64(1), np.array(1 + 0j), [1j] * 4, np.ones(4, complex)]
+)
+def test_complex_numbers_are_refused(h):
+    with pytest.raises(TypeError, match="h must hold real numbers"):
+        rgdl.Ising(4, K=0.1, h=h)
+    with pytest.raises(TypeError, match="K must be a real number"):
+        rgdl.Ising(4, K=np.complex128(1))
+
+
+def test_messages_say_what_to_do():
+    with pytest.raises(TypeError, match=r"such as \{'nnn': 1\}"):
+        rgdl.Ising((4, 4), K=0.4, couplings="nnn")
+    with pytest.raises(ValueError, match="shape must have at most"):
+        rgdl.Ising((2**33, 2**33), K=0.4)
+
+
+@pytest.mark.parametrize("arguments", [{}, {"h": 0.3}, {"periodic": False}])
+def test_no_energy_is_minus_zero(arguments):
+    model = rgdl.Ising((2, 2), K=0.4, **arguments)
+    s = np.array([[1, 1], [-1, -1]])
+    assert str(float(model.energy(s))) == "0.0"
+    assert str(float(model.hamiltonian(s))) == "0.0"

@@ -267,7 +267,7 @@ def asymmetric(n=4):
         ({"couplings": asymmetric() - asymmetric().T}, ValueError, "symmetric"),
         ({"couplings": asymmetric() * math.nan}, ValueError, "finite"),
         ({"couplings": asymmetric() * 1j}, TypeError, "real"),
-        ({"couplings": "nn"}, ValueError, r"shape \(4, 4\)"),
+        ({"couplings": "nn"}, TypeError, r"such as \{'nn': 1\}"),
         (
             {"couplings": rgdl.Couplings.from_table(np.ones(16))},
             ValueError,

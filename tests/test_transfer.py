@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 
+import mpmath
 import numpy as np
 import pytest
 
@@ -486,3 +487,71 @@ def test_central_charge_refuses_frustrated_widths():
         rgdl.exact.central_charge((3, 4, 5), K=-0.44)
     even = rgdl.exact.central_charge((8, 10, 12), K=-rgdl.exact.K_CRITICAL)
     assert abs(even.value - 0.5) < 1e-3
+
+
+def test_central_charge_names_widths():
+    with pytest.raises(TypeError, match="widths must be several integers, got 8"):
+        exact.central_charge(8)
+
+
+def infinite_strip(width, K):
+    """Ln Z, energy, specific heat per site of a periodic strip (Onsager), mpmath."""
+    with mpmath.workdps(120):
+
+        def free(x):
+            s = mpmath.sinh(2 * x)
+            y = mpmath.cosh(2 * x) ** 2 / s
+            gammas = [
+                mpmath.acosh(y - mpmath.cos(mpmath.pi * (2 * r + 1) / width))
+                for r in range(width)
+            ]
+            return (mpmath.mpf(width) / 2 * mpmath.log(2 * s) + sum(gammas) / 2) / width
+
+        x, step = mpmath.mpf(K), mpmath.mpf(10) ** -25
+        low, mid, high = free(x - step), free(x), free(x + step)
+        bend = (high - 2 * mid + low) / step**2 * x * x
+        return float(mid), float(-(high - low) / (2 * step)), float(bend)
+
+
+@pytest.mark.parametrize("width", [2, 3, 4, 9, 10])
+@pytest.mark.parametrize("K", [1e-9, 9e-4, 1.1e-3, 0.3, K_C, 0.6, 1.5, 2.0, 3.0, 10.0])
+def test_strip_responses_equal_the_closed_form(width, K):
+    """Cold, the odd sector is degenerate; hot, mean bonds are what rounding leaves."""
+    strip = exact.transfer_matrix(rgdl.Ising((6, width), K=K))
+    log_z, energy, heat = infinite_strip(width, K)
+    assert strip.infinite_log_z_per_site == pytest.approx(log_z, rel=1e-13)
+    assert strip.infinite_energy == pytest.approx(energy, rel=1e-12)
+    assert strip.infinite_specific_heat == pytest.approx(heat, rel=1e-8, abs=0)
+
+
+@pytest.mark.parametrize(("K", "h"), [(2.0, 0.01), (1.0, 1.0), (-1.5, 0.5), (-2, 5.0)])
+def test_strip_responses_in_a_field_are_derivatives_when_cold(K, h):
+    """Of ln lambda from a dense matrix at 60 digits."""
+    width = 3 if K > 0 else 2
+    with mpmath.workdps(60):
+        states = [
+            [2 * (i >> j & 1) - 1 for j in range(width)] for i in range(1 << width)
+        ]
+
+        def free(f_k, f_h):
+            k, field = mpmath.mpf(K) * f_k, mpmath.mpf(h) * f_h
+
+            def entry(a, b):
+                inside = sum(
+                    k * (x[j] * x[j - 1]) / 2 + field * x[j] / 2
+                    for x in (a, b)
+                    for j in range(width)
+                )
+                along = k * sum(x * y for x, y in zip(a, b, strict=True))
+                return mpmath.exp(inside + along)
+
+            matrix = mpmath.matrix([[entry(a, b) for b in states] for a in states])
+            values = mpmath.eigsy(matrix, eigvals_only=True)
+            return mpmath.log(max(values)) / width
+
+        d = mpmath.mpf(10) ** -15
+        energy = -(free(1 + d, 1) - free(1 - d, 1)) / (2 * d) / K
+        heat = (free(1 + d, 1 + d) - 2 * free(1, 1) + free(1 - d, 1 - d)) / d**2
+    strip = exact.transfer_matrix(rgdl.Ising((6, width), K=K, h=h))
+    assert strip.infinite_energy == pytest.approx(float(energy), rel=1e-12)
+    assert strip.infinite_specific_heat == pytest.approx(float(heat), rel=1e-8, abs=0)

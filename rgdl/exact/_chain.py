@@ -36,7 +36,10 @@ def chain(N: SupportsIndex, K: float, h: float = 0.0) -> Thermodynamics:
     -----
     :math:`Z = \lambda_+^N + \lambda_-^N` with
     :math:`\lambda_\pm = e^K\cosh h \pm \sqrt{e^{2K}\sinh^2 h + e^{-2K}}` (Ising 1925;
-    Kramers and Wannier, Phys. Rev. 60, 252 (1941)). Derivatives are analytic.
+    Kramers and Wannier, Phys. Rev. 60, 252 (1941)). Derivatives are
+    analytic. Specific heat and entropy come from powers of the matrix by squaring,
+    whose entries carry mean, variance and entropy of their exponents: all parts are
+    positive, so that relative errors stay about 1e-13 in the cold as well.
 
     Examples
     --------
@@ -48,28 +51,26 @@ def chain(N: SupportsIndex, K: float, h: float = 0.0) -> Thermodynamics:
     n_sites = _validate.count(N, "N", least=2)
     coupling = _range.coupling(K, "K")
     field = _range.coupling(h, "h")
-    log_z, bonds, _ = _chain_derivatives(n_sites, coupling, field, (1.0, 0.0))
-    _, spins, _ = _chain_derivatives(n_sites, coupling, field, (0.0, 1.0))
-    _, scale, curvature = _chain_derivatives(
-        n_sites, coupling, field, (coupling, field)
-    )
+    bonds, spins = _means(n_sites, coupling, field)
+    log_z, entropy, curvature = _scaled(n_sites, coupling, field)
     return Thermodynamics(
         n_sites=n_sites,
         K=coupling,
         h=field,
         log_z=log_z,
-        energy=-bonds / n_sites,
-        specific_heat=max(curvature, 0.0) / n_sites,
-        entropy=(log_z - scale) / n_sites,
-        magnetization=spins / n_sites,
+        energy=0.0 - bonds,
+        specific_heat=curvature / n_sites,
+        entropy=entropy / n_sites,
+        magnetization=spins,
     )
 
 
-def _chain_derivatives(
-    n: int, K: float, h: float, direction: tuple[float, float]
-) -> tuple[float, float, float]:
-    """Ln Z of the ring and its first two derivatives along `direction` in (K, h)."""
-    along_k, along_h = direction
+def _means(n: int, K: float, h: float) -> tuple[float, float]:
+    r"""<s s'> of neighbours and <s>: derivatives of ln Z / n in K and h.
+
+    With u, v = e^K cosh h, e^K sinh h and y = e^{-K}, lambda_+- = u +- r where
+    r^2 = v^2 + y^2; forms in which nothing cancels near K = 0 or h = 0.
+    """
     scale = max(K + abs(h), -K)  # of the largest eigenvalue
     log_u, log_y = K + abs(h) - scale, -K - scale
     below = min(log_u + _UNDERFLOW, 0.0)  # only a frustrated ring feels what is cut off
@@ -77,33 +78,70 @@ def _chain_derivatives(
     u = parallel * (1 + math.exp(-2 * abs(h))) / 2
     v = math.copysign(-parallel * math.expm1(-2 * abs(h)) / 2, h)
     y = math.exp(max(log_y, -_UNDERFLOW))
-    u1, v1, y1 = along_k * u + along_h * v, along_k * v + along_h * u, -along_k * y
-    u2, v2, y2 = (
-        along_k * u1 + along_h * v1,
-        along_k * v1 + along_h * u1,
-        along_k**2 * y,
-    )
     r = math.hypot(v, y)
-    r1 = (v * v1 + y * y1) / r
-    r2 = (v1 * v1 + v * v2 + y1 * y1 + y * y2 - r1 * r1) / r
     top = u + r
-    p1, p2 = (u1 + r1) / top, (u2 + r2) / top
-    # rho = lambda_- / lambda_+ = (u - r) / (u + r), lambda_+ lambda_- = 2 sinh 2K
     product = -math.expm1(-4 * abs(K)) * math.exp(2 * (abs(K) - scale))
-    rho = math.copysign(product, K) / top**2
-    q1 = 2 * (u1 * r - u * r1) / top**2
-    q2 = 2 * (u2 * r - u * r2) / top**2 - 2 * q1 * p1
-    log_z = n * (scale + math.log(top))
-    slope, bend = n * p1, n * (p2 - p1 * p1)
-    if rho < -0.5 and n % 2 == 1:  # frustrated: 1 - |rho|^n may be small
-        whole = -math.expm1(n * math.log1p(-2 * u / top))
-        log_z += below
-    else:
-        whole = 1 + rho**n
-    g1 = n * rho ** (n - 1) * q1
-    g2 = n * (n - 1) * rho ** (n - 2) * q1 * q1 + n * rho ** (n - 1) * q2
+    rho = math.copysign(product, K) / top**2  # lambda_+ lambda_- = 2 sinh 2K
+    lack = 1 - abs(rho) ** n
+    if abs(rho) > 0.5:  # it may be small
+        lack = -math.expm1(n * math.log1p(-2 * min(u, r) / top))
+    odd, even = lack, 2 - lack  # 1 -+ rho^n
+    if rho < 0 and n % 2 == 1:
+        odd, even = even, odd
+    bonds = rho + 2 * v * v / (r * top)
+    bonds += 4 * rho ** (n - 1) * u * y * y / (even * r * top**2)
+    return bonds, v / r * (odd / even)
+
+
+#: Of a sum of e^{x_i}: mean x, entropy of its weights, variance of x. Its logarithm is
+#: mean plus entropy; no part is the small difference of large numbers.
+Sum = tuple[float, float, float]
+
+
+def _scaled(n: int, K: float, h: float) -> tuple[float, float, float]:
+    """Ln Z, its entropy and variance of H: powers of the transfer matrix by squaring.
+
+    Exponents are relative to the best bond, and powers to their largest entry.
+    """
+    best = max(K + abs(h), -K)
+    one = tuple((x - best, 0.0, 0.0) for x in (K + abs(h), -K, K - abs(h)))
+    power, left_out = one, (0.0, 0.0, 0.0)
+    for bit in f"{n:b}"[1:]:
+        power, left_out = _product(power, power), _times(left_out, left_out)
+        if bit == "1":
+            power = _product(power, one)
+        largest = max(power, key=lambda part: part[0] + part[1])
+        mean, entropy, variance = largest
+        power = tuple(
+            (part[0] - mean, part[1] - entropy, part[2] - variance) for part in power
+        )
+        left_out = _times(left_out, largest)
+    mean, entropy, variance = _times(left_out, _plus(power[0], power[2]))
+    return n * best + mean + entropy, entropy, max(variance, 0.0)
+
+
+def _product(a: tuple[Sum, ...], b: tuple[Sum, ...]) -> tuple[Sum, ...]:
+    """Product of commuting symmetric matrices: up-up, up-down, down-down."""
     return (
-        log_z + math.log(whole),
-        slope + g1 / whole,
-        bend + g2 / whole - (g1 / whole) ** 2,
+        _plus(_times(a[0], b[0]), _times(a[1], b[1])),
+        _plus(_times(a[0], b[1]), _times(a[1], b[2])),
+        _plus(_times(a[1], b[1]), _times(a[2], b[2])),
+    )
+
+
+def _times(a: Sum, b: Sum) -> Sum:
+    return a[0] + b[0], a[1] + b[1], a[2] + b[2]
+
+
+def _plus(a: Sum, b: Sum) -> Sum:
+    if a[0] + a[1] < b[0] + b[1]:
+        a, b = b, a
+    shift = b[0] - a[0]
+    gap = shift + (b[1] - a[1])
+    odds = math.exp(gap)
+    q = odds / (1 + odds)
+    return (
+        a[0] + q * shift,
+        a[1] + q * (b[1] - a[1]) + math.log1p(odds) - q * gap,
+        a[2] + q * (b[2] - a[2]) + q * (1 - q) * shift**2,
     )

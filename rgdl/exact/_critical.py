@@ -305,8 +305,8 @@ def k_eff(
 
     Raises
     ------
-    ValueError
-        For an energy that no finite K has.
+    ValueError, TypeError
+        For an energy that no finite K has, or what is no real number.
 
     Notes
     -----
@@ -325,7 +325,11 @@ def k_eff(
     >>> round(float(rgdl.exact.k_eff(energy, (8, 8))), 12)
     0.4
     """
-    energies = np.asarray(energy, dtype=np.float64)
+    try:
+        energies = np.asarray(energy)
+        energies = energies.astype(np.float64, casting="same_kind")
+    except (TypeError, ValueError):
+        raise TypeError(f"energy must hold real numbers, got {energy!r}") from None
     low, high = -2.0, 2.0
     torus = None
     if shape is not None:

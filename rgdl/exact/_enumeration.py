@@ -97,14 +97,14 @@ def enumerate_states(
         K=scale,
         h=math.nan if field is None else field,
         log_z=top + log_total,
-        energy=-(bonds + terms.constant) / n,
+        energy=0.0 - (bonds + terms.constant) / n,
         specific_heat=variance / n,
         entropy=(log_total - slope) / n,
         magnetization=0.0 if terms.is_even else float(by_up @ m),
         mean_abs_magnetization=m_abs,
         mean_square_magnetization=m2,
         susceptibility=n * scale * max(m2 - m_abs**2, 0.0),
-        binder=1 - m4 / (3 * m2**2),
+        binder=1 - m4 / m2 / (3 * m2) if m2 > 0 else math.nan,
     )
 
 

@@ -24,8 +24,8 @@ def digits_needed(m: int, n: int, x: float) -> int:
 
 def torus_sum(
     m: int, n: int, x: float, *, antiferromagnet: bool
-) -> tuple[float, float, float]:
-    """Ln Z and its first two derivatives in x = abs(K) > 0; for K < 0, n is odd.
+) -> tuple[float, float, float, float]:
+    """Ln Z, two derivatives in x = abs(K) > 0, and entropy; for K < 0, n is odd.
 
     The sign of K moves both momenta by pi. Along an odd extent that exchanges periodic
     and antiperiodic fermions, so that the four products (first letter along m) change
@@ -44,7 +44,9 @@ def torus_sum(
         z = sum((s * value for s, (value, _, _) in signed), Decimal(0))
         z1 = sum((s * v * d for s, (v, d, _) in signed), Decimal(0)) / z
         z2 = sum((s * v * (c + d * d) for s, (v, d, c) in signed), Decimal(0)) / z
-        return float((z / 2).ln()), float(z1), float(z2 - z1 * z1)
+        log_z = (z / 2).ln()
+        entropy = log_z - Decimal(x) * z1
+        return float(log_z), float(z1), float(z2 - z1 * z1), float(entropy)
 
 
 def _products(

@@ -36,6 +36,7 @@ HONEYCOMB = (0.6584789484624084, -4.341125422426011e-17)
 _TINY = 1e-9  # below this K two terms of the high-temperature series are exact
 _COLD = 1.0  # above this K the low-temperature series converges by 0.11 per term
 _PANELS, _POINTS = 60, 14
+_MOST_STEPS = 1000  # along a diagonal: some seconds
 
 
 def onsager(K: float) -> Thermodynamics:
@@ -315,7 +316,7 @@ def diagonal_correlation(K: float, n: SupportsIndex) -> float:
         Reduced coupling of either sign (which does not matter: the two sites belong to
         one sublattice).
     n : int
-        Steps along the diagonal, at least 0.
+        Steps along the diagonal, 0 to 1000.
 
     Returns
     -------
@@ -325,7 +326,7 @@ def diagonal_correlation(K: float, n: SupportsIndex) -> float:
     Raises
     ------
     ValueError, TypeError
-        If K is not finite or n is negative.
+        If K is not finite or n out of range.
 
     Notes
     -----
@@ -352,15 +353,17 @@ def diagonal_correlation(K: float, n: SupportsIndex) -> float:
     """
     x = abs(_range.coupling(K, "K"))
     steps = _validate.count(n, "n", least=0)
+    if steps > _MOST_STEPS:
+        raise ValueError(f"n must be at most {_MOST_STEPS}, got {steps}")
     if steps == 0 or x > 20:
         return 1.0
-    mesh, weights = _graded_mesh(_POINTS + steps)
+    mesh, weights = _mesh(_POINTS + steps)
     theta = mesh * math.pi
     excess = 2 * math.cosh(x + SQUARE[0]) * math.sinh(_beyond(x, SQUARE))
     excess *= math.sinh(2 * x) + 1  # sinh^2 2K - 1
     phase = np.arctan2(np.sin(theta), excess + 2 * np.sin(theta / 2) ** 2)
     orders = np.arange(1 - steps, steps)
-    a = np.cos(np.multiply.outer(orders, theta) - phase) @ weights
+    a = np.array([np.cos(k * theta - phase) @ weights for k in orders])
     rows = np.arange(steps)
     return float(np.linalg.det(a[rows[:, None] - rows + steps - 1]))
 
@@ -448,7 +451,11 @@ def _per_site(
 
 
 @cache
-def _graded_mesh(points: int = _POINTS) -> tuple[Array, Array]:
+def _graded_mesh() -> tuple[Array, Array]:
+    return _mesh(_POINTS)
+
+
+def _mesh(points: int) -> tuple[Array, Array]:
     """Gauss points and weights on (0, 1), in panels that halve towards 0."""
     nodes, weights = np.polynomial.legendre.leggauss(points)
     edges = 0.5 ** np.arange(_PANELS, -1.0, -1.0)

@@ -88,6 +88,7 @@ def kaufman(shape: tuple[int, int], K: float) -> Thermodynamics:
     m, n = sorted(extents)
     strength = abs(coupling)
     n_sites = m * n
+    entropy = None  # ln Z - K slope, unless that cancels
     if strength == 0:
         log_z, slope, curvature = n_sites * math.log(2.0), 0.0, 0.0
     elif strength < _HOT:
@@ -97,29 +98,32 @@ def kaufman(shape: tuple[int, int], K: float) -> Thermodynamics:
         )
         log_z, slope = n_sites * math.log(2.0), strength * curvature
     elif coupling < 0 and (m % 2 or n % 2):
-        log_z, slope, curvature = _frustrated(m, n, strength)
+        log_z, slope, curvature, entropy = _frustrated(m, n, strength)
     elif strength > _FROZEN:
         log_z, slope, curvature = (
             math.log(2.0) + 2.0 * n_sites * strength,
             2.0 * n_sites,
             0.0,
         )
+        entropy = math.log(2.0)
     elif strength < _WARM or strength > _COLD:
-        log_z, slope, curvature = _by_loops(m, n, strength)
+        log_z, slope, curvature, entropy = _by_loops(m, n, strength)
     else:
         log_z, slope, curvature = _kaufman_sum(m, n, strength)
     energy = -math.copysign(slope / n_sites, coupling) if slope else 0.0
+    if entropy is None:
+        entropy = log_z - strength * slope
     return Thermodynamics(
         n_sites=n_sites,
         K=coupling,
         log_z=log_z,
         energy=energy,
         specific_heat=max(coupling * (coupling * curvature), 0.0) / n_sites,
-        entropy=log_z / n_sites + coupling * energy,
+        entropy=entropy / n_sites,
     )
 
 
-def _frustrated(m: int, n: int, x: float) -> tuple[float, float, float]:
+def _frustrated(m: int, n: int, x: float) -> tuple[float, float, float, float]:
     """`torus_sum`; in the frozen limit, ground states only."""
     m, n = (n, m) if n % 2 == 0 else (m, n)  # an even one comes first
     reached = min(x, _FROZEN_FRUSTRATED)
@@ -129,22 +133,31 @@ def _frustrated(m: int, n: int, x: float) -> tuple[float, float, float]:
             f"K < 0 on an odd extent: {digits} digits cancel at K={-x:g} and shape "
             f"{(m, n)}, more than {MOST_DIGITS}; take a smaller lattice or abs(K)"
         )
-    log_z, slope, curvature = torus_sum(m, n, reached, antiferromagnet=True)
+    log_z, slope, curvature, entropy = torus_sum(m, n, reached, antiferromagnet=True)
     if x > reached:
         slope, curvature = float(round(slope)), 0.0
         log_z += (x - reached) * slope
-    return log_z, slope, curvature
+    return log_z, slope, curvature, entropy
 
 
-def _by_loops(m: int, n: int, K: float) -> tuple[float, float, float]:
-    """Ln Z and two derivatives at high or low temperature; m <= n."""
+def _by_loops(m: int, n: int, K: float) -> tuple[float, float, float, float]:
+    """Ln Z, two derivatives, entropy at high or low temperature; m <= n."""
     if m < _SHORT:
         return torus_sum(n, m, K, antiferromagnet=False)
+    sites = m * n
     value, slope, curvature = square_bulk(K)
+    entropy = sites * (value - K * slope)  # less the states of weight 1
     if K > _COLD:
-        value, slope = 2 * K + value, 2 + slope
-        return math.log(2.0) + m * n * value, m * n * slope, m * n * curvature
-    return m * n * (math.log(2.0) + value), m * n * slope, m * n * curvature
+        log_z, slope = sites * (2 * K + value), 2 + slope
+        log_states = math.log(2.0)
+    else:
+        log_z, log_states = sites * value, sites * math.log(2.0)
+    return (
+        log_states + log_z,
+        sites * slope,
+        sites * curvature,
+        log_states + entropy,
+    )
 
 
 def _kaufman_sum(m: int, n: int, K: float) -> tuple[float, float, float]:
@@ -154,16 +167,21 @@ def _kaufman_sum(m: int, n: int, K: float) -> tuple[float, float, float]:
     (2 sinh K e^K)^m +- (2 cosh K e^{-K})^m, which splits the last two products into two
     signed exponentials each: six smooth terms, and gamma_0 needs no sign of its own.
     """
+    s = math.sinh(2 * K)
     odd = math.pi * (2 * np.arange(n) + 1) / n
     even = math.pi * 2 * np.arange(1, n) / n
     low = np.array([math.log(math.expm1(2 * K)), 2 / -math.expm1(-2 * K), 0.0])
     low[2] = -1 / math.sinh(K) ** 2
     high = np.array([math.log1p(math.exp(-2 * K)), -2 / (1 + math.exp(2 * K)), 0.0])
     high[2] = 1 / math.cosh(K) ** 2
-    cosh_rest, sinh_rest = _modes(m, even, K)
+    # Left out of every mode, or weights would feel the rounding of sums of size N.
+    bulk = (math.log(2 * s) + float(np.mean(_gamma(odd, s)))) / 2
+    low[0] -= bulk
+    high[0] -= bulk
+    cosh_rest, sinh_rest = _modes(m, even, K, bulk)
     terms = np.stack(
         [
-            *_modes(m, odd, K),
+            *_modes(m, odd, K, bulk),
             cosh_rest + m * low,
             cosh_rest + m * high,
             sinh_rest + m * low,
@@ -175,22 +193,29 @@ def _kaufman_sum(m: int, n: int, K: float) -> tuple[float, float, float]:
     weights = weights / total
     slope = float(weights @ (terms[:, 1] - terms[0, 1]) + terms[0, 1])
     spread = float(weights @ (terms[:, 1] - slope) ** 2)
-    log_z = float(terms[:, 0].max()) + math.log(total / 2)
+    log_z = m * n * bulk + (float(terms[:, 0].max()) + math.log(total / 2))
     return log_z, slope, float(weights @ terms[:, 2]) + spread
 
 
+def _gamma(theta: npt.NDArray[np.float64], s: float) -> npt.NDArray[np.float64]:
+    """Gamma at momenta theta and s = sinh 2K."""
+    x2 = (1 - s) ** 2 / (2 * s) + np.sin(theta / 2) ** 2  # sinh^2(gamma / 2)
+    return np.asarray(2 * np.arcsinh(np.sqrt(x2)))
+
+
 def _modes(
-    m: int, theta: npt.NDArray[np.float64], K: float
+    m: int, theta: npt.NDArray[np.float64], K: float, bulk: float
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """(l, l', l'') of the products of (2 sinh 2K)^{m/2} 2cosh, 2sinh(m gamma/2).
+
+    `bulk` is left out of l, m times each mode.
 
     One factor is (2 p)^{m/2} (1 +- e^{-m gamma}) with p = sinh 2K e^gamma = A + Q,
     A = cosh^2 2K - sinh 2K cos theta, Q^2 = A^2 - sinh^2 2K.
     """
     s, c = math.sinh(2 * K), math.cosh(2 * K)
     delta = 2 * np.sin(theta / 2) ** 2  # 1 - cos theta
-    x2 = (1 - s) ** 2 / (2 * s) + delta / 2  # sinh^2(gamma / 2)
-    gamma = 2 * np.arcsinh(np.sqrt(x2))
+    gamma = _gamma(theta, s)
     q = s * np.sinh(gamma)
     p = s * np.exp(gamma)
     # L = ln p from 2A = p + s^2 / p, differentiated; the numerator of L' is written
@@ -210,7 +235,7 @@ def _modes(
         result.append(
             np.array(
                 [
-                    np.sum(m / 2 * np.log(2 * p) + np.log(whole)),
+                    math.fsum(m * (np.log(2 * p) / 2 - bulk) + np.log(whole)),
                     np.sum(m / 2 * slope - sign * m * gamma1 * decay / whole),
                     np.sum(
                         m / 2 * bend

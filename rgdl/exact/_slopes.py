@@ -14,6 +14,7 @@ Bonds = tuple[Floats, Floats, Floats]
 
 _TOLERANCE = 1e-13
 _STEPS = 2000
+_COLD = 0.5  # above this coupling, derivatives are taken relative to ground states
 
 
 def leading_derivatives(
@@ -25,55 +26,75 @@ def leading_derivatives(
     :math:`T = D^{1/2} V D^{1/2}` on rows of vectors, `psi` its leading eigenvector.
     With :math:`\psi_1 = (\lambda - T)^+ T'\psi`,
     :math:`\lambda' = \psi T'\psi` (Hellmann and Feynman) and
-    :math:`\lambda'' = \psi T''\psi + 2\psi T'\psi_1`.
+    :math:`\lambda'' = \psi T''\psi + 2\psi T'\psi_1`. When cold, derivatives are of
+    :math:`T e^{-g}` with the exponent g of a ground state, so that what excitations
+    leave is not the difference of large numbers.
     """
     from scipy.sparse import linalg
+
+    even = not bonds[2].any()
+
+    def project(vector: Floats) -> Floats:
+        """Leave out psi and the odd sector, which is nearly degenerate if cold."""
+        if even:
+            vector = (vector + vector[::-1]) / 2
+        return np.asarray(vector - psi * float(psi @ vector))
 
     psi = psi / np.linalg.norm(psi)
     top = float(psi @ act(psi)[0])
 
     def gap(vector: Floats) -> Floats:
-        vector = vector - psi * (psi @ vector)
-        result = top * vector - act(vector)[0]
-        return np.asarray(result - psi * (psi @ result))
+        vector = project(vector)
+        return project(top * vector - act(vector)[0])
 
     operator = linalg.LinearOperator((len(psi),) * 2, matvec=gap, dtype=np.float64)
     result = []
     for direction in directions:
-        once, twice = _changes(bonds, direction, psi)
+        once, twice, ground = _changes(bonds, direction, psi)
         slope = float(psi @ once)
-        right = once - slope * psi
+        right = project(once)
+        size = float(np.linalg.norm(right))
         change = np.zeros_like(psi)
-        if np.linalg.norm(right) > 0:
+        if size > 1e-300:
             change, info = linalg.cg(
-                operator, right, rtol=_TOLERANCE, atol=0.0, maxiter=_STEPS
+                operator, right / size, rtol=_TOLERANCE, atol=0.0, maxiter=_STEPS
             )
             if info:
                 raise ConvergenceError("the response of the strip did not converge")
+            change *= size
         bend = float(psi @ twice) + 2 * float(right @ change)
         first = slope / top
-        result.append((first, bend / top - first**2))
+        result.append((ground + first, bend / top - first**2))
     return result
 
 
-def _changes(bonds: Bonds, direction: Bonds, psi: Floats) -> tuple[Floats, Floats]:
-    """First and second derivative of T along a direction, times psi."""
+def _changes(
+    bonds: Bonds, direction: Bonds, psi: Floats
+) -> tuple[Floats, Floats, float]:
+    """First and second derivative of T e^{-g} times psi, and the derivative of g."""
     along, across, field = bonds
     inside = column_exponents(direction[1], direction[2]) / 2
     half = column_exponents(across, field) / 2
     root = np.exp(half - half.max())
+    ground = 0.0
+    cold = max(float(np.abs(part).max()) for part in bonds) > _COLD
+    if cold:
+        ground = 2 * float(inside[np.argmax(half)])
+        inside = inside - ground / 2
     jet = _times_exponential(np.array([psi, 0 * psi, 0 * psi]), root, inside)
     for site, (coupling, change) in enumerate(zip(along, direction[0], strict=True)):
+        shift = np.sign(coupling) * change if cold else 0.0
+        ground += shift
         pairs = jet.reshape(3, -1, 2, 1 << site)
-        same = np.exp(coupling - abs(coupling))
-        other = np.exp(-coupling - abs(coupling))
-        even = same * pairs + other * pairs[:, :, ::-1]  # V
-        odd = change * (same * pairs - other * pairs[:, :, ::-1])  # its derivative
-        new = np.array([even[0], even[1] + odd[0], even[2] + 2 * odd[1]])
-        new[2] += change**2 * even[0]  # (s s')^2 = 1
-        jet = new.reshape(3, -1)
+        same = np.exp(coupling - abs(coupling)) * pairs
+        other = np.exp(-coupling - abs(coupling)) * pairs[:, :, ::-1]
+        a, b = change - shift, -change - shift
+        whole, once, twice = (a**power * same + b**power * other for power in range(3))
+        jet = np.array(
+            [whole[0], whole[1] + once[0], whole[2] + 2 * once[1] + twice[0]]
+        ).reshape(3, -1)
     jet = _times_exponential(jet, root, inside)
-    return jet[1], jet[2]
+    return jet[1], jet[2], ground
 
 
 def _times_exponential(jet: Floats, weight: Floats, slope: Floats) -> Floats:

@@ -35,7 +35,7 @@ class Thermodynamics:
     susceptibility : float or None
         N K (<m^2> - <abs(m)>^2).
     binder : float or None
-        U4 = 1 - <m^4> / (3 <m^2>^2).
+        U4 = 1 - <m^4> / (3 <m^2>^2); nan where <m^2> is 0 in float64.
     correlation_length : float or None
         Of the connected spin correlations along an axis, in lattice units.
 

@@ -37,6 +37,7 @@ _MAX_TORUS_SITES = 1000  # weights up to 2^N stay finite
 _MAX_TORUS_WORK = 144**2 << 12  # N^2 2^width: of one first column, 0.1 s
 _MAX_JOINT_SITES, _MAX_JOINT_WIDTH = 49, 7  # of counts by energy, too: a second
 _DENSE_STATES = 256  # matrices up to this size are diagonalised whole
+_HOT = 1e-3  # below it mean bonds, which cancel, are integrals of their derivative
 _CACHED_STATES = 1 << 24  # diagonal factors kept, of all columns together
 
 
@@ -101,7 +102,8 @@ class Strip:
 
         nan where columns differ, K is 0 or one-spin couplings are given. Computed when
         first asked for, from the leading eigenvector (Hellmann and Feynman):
-        :math:`d\ln\lambda/dK = \langle\psi|T'|\psi\rangle/\lambda`.
+        :math:`d\ln\lambda/dK = \langle\psi|T'|\psi\rangle/\lambda`. Relative errors
+        are about 1e-13; with a field absolute ones, of energies that nearly vanish.
         """
         return self._thermal[0]
 
@@ -381,6 +383,21 @@ class _Columns:
 
     def responses(self, scale: float, constant: float) -> tuple[float, float]:
         """Energy and specific heat per site of one column that repeats for ever."""
+        found = self._derivatives()
+        slope, bend = found[0][0], found[-1][1]
+        bonds = np.array([self.along, self.across])
+        if not self.field.any() and np.abs(bonds).max() < _HOT:
+            nodes, weights = np.polynomial.legendre.leggauss(3)
+            slope = 0.0
+            for x, weight in zip((1 + nodes) / 2, weights / 2, strict=True):
+                parts = (x * self.along, x * self.across, self.field)
+                hotter = type(self)(*parts, self.workers)
+                slope += float(weight) * hotter._derivatives()[0][1] / x**2
+        energy = 0.0 - (slope / self.shape[1] + constant) / scale
+        return energy, max(bend, 0.0) / self.shape[1]
+
+    def _derivatives(self) -> list[tuple[float, float]]:
+        """Two derivatives of ln lambda in a factor of all bonds, and of fields too."""
         parity = self.parities[0]
         act, _ = self.operator(parity)
         whole, _ = self.operator(0)
@@ -395,9 +412,7 @@ class _Columns:
         bonds = (self.along[0], self.across[0], self.field[0])
         bonds_only = (self.along[0], self.across[0], 0 * self.field[0])
         different = [bonds_only, bonds] if self.field.any() else [bonds]
-        found = leading_derivatives(bonds, different, whole, np.abs(psi))
-        energy = -(found[0][0] / self.shape[1] + constant) / scale
-        return energy, max(found[-1][1], 0.0) / self.shape[1]
+        return leading_derivatives(bonds, different, whole, np.abs(psi))
 
     def log_z(self) -> float:
         """Ln Z of the finite lattice; nan when that needs a trace that is too wide."""
@@ -570,6 +585,8 @@ def central_charge(
     """
     threads = _validate.worker_count(workers)
     coupling = _range.coupling(K, "K")
+    if not isinstance(widths, Iterable):
+        raise TypeError(f"widths must be several integers, got {widths!r}")
     sides = sorted({_validate.count(width, "widths", least=2) for width in widths})
     if len(sides) < 3 or sides[-1] > _MAX_WIDTH:
         raise ValueError(
