@@ -258,14 +258,14 @@ def test_sums_of_no_lattices():
 
 
 def test_sizes_are_refused_before_any_sweep(monkeypatch):
-    """Sums of more than 31 bits: one product on 2^31 sites, or 1024 on 2^21."""
+    """Sums of more than 31 bits: 4 products on 2^30 sites."""
 
     def never(*_):
         raise AssertionError
 
     monkeypatch.setattr(_mcrg, "packed_chains", never)
     model = rgdl.Ising((1 << 15, 1 << 15), K=0.4)
-    with pytest.raises(OverflowError):
+    with pytest.raises(ValueError, match="operators of 4 products: sums have 32"):
         rg.mcrg(model, rg.MajorityRule(), levels=1, n=1)
 
 

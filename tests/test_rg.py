@@ -175,7 +175,7 @@ def test_coarse_lattices_of_another_shape_are_refused(transform):
 
 
 @pytest.mark.parametrize("transform", [rg.Decimation(b="sqrt2"), SOFT, *STACKS])
-@pytest.mark.parametrize("shape", [8, (8.0, 8.0), None])
+@pytest.mark.parametrize("shape", [8, (8.0, 8.0)])
 def test_shapes_are_tuples_of_integers(transform, shape):
     with pytest.raises(TypeError, match="shape must be a tuple of integers, got"):
         transform.coarse_shape(shape)

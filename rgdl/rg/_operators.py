@@ -123,6 +123,12 @@ class OperatorSet:
 
     def _sums(self, bits: npt.NDArray[np.uint64], width: int) -> npt.NDArray[np.int32]:
         """Sum over lattices of bits (n, n_rows, words): (n, n_operators)."""
+        most = max(map(len, self.products))
+        if bits.shape[1] * width * most > np.iinfo(np.int32).max:
+            raise ValueError(
+                f"lattices of {bits.shape[1]} x {width} sites must be smaller for "
+                f"operators of {most} products: sums have 32 bits"
+            )
         return _core.operator_sums(
             bits, width, self._offsets, self._starts, self._owners, len(self.labels)
         )
