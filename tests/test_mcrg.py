@@ -125,10 +125,10 @@ def test_different_chains_per_level_fail(monkeypatch):
     monkeypatch.setattr(_mcrg, "_level_sums", broken)
     model = rgdl.Ising((16, 16), K=K_C)
     run = rg.mcrg(model, rg.MajorityRule(), levels=1, n=4000, rng=3)
-    assert np.isfinite(run.y_h[0, 0])
-    assert not abs(run.y_h[0, 0] - 1.88) < 0.2
-    assert np.isfinite(run.T_even).all()
-    assert not abs(run.y_t[0, -1] - 0.97) < 0.2
+    # eigenvalues, as y is nan where none is positive; honest ones are 1.95 and 3.68
+    for T in (run.T_even[0], run.T_odd[0]):
+        assert np.isfinite(T).all()
+        assert np.abs(np.linalg.eigvals(T)).max() < 1
 
 
 # The two tables of this measurement that print errors, and a third of our own kind:

@@ -130,7 +130,7 @@ def match_lattices(
     Raises
     ------
     ValueError, TypeError
-        As `mcrg`, and for a model in a field.
+        As `mcrg`, and when the coarsest lattice is too small or no operator is even.
 
     Notes
     -----
