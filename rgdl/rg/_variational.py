@@ -94,7 +94,7 @@ def _fixed_coefficients(p: float) -> Floats:
 
 def _no_fixed_point(p: float) -> ValueError:
     return ValueError(
-        f"p must have a nontrivial fixed point (from about 0.645 to 1.2), got {p}"
+        f"p must have a nontrivial fixed point (from about 0.647 to 1.2), got {p}"
     )
 
 
@@ -134,7 +134,7 @@ def kadanoff_variational(*, p: float | None = None) -> FixedPoint:
     Raises
     ------
     ValueError, TypeError
-        When p has no such fixed point (it has one from about 0.645 to 1.2).
+        When p has no such fixed point (it has one from about 0.647 to 1.2).
 
     Notes
     -----
