@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from rgdl import exact, rg
-from rgdl.rg import _cumulant, _variational
+from rgdl.rg import _cumulant, _flow, _variational
 
 K_C = 0.5 * math.log1p(math.sqrt(2.0))
 
@@ -38,6 +38,24 @@ def test_chain_constants_add_up_to_the_free_energy(K, h):
     flow = rg.decimate_chain(K, 40, h=h)
     total = (flow.constants[1:] * 0.5 ** np.arange(1, 41)).sum()
     assert total == pytest.approx(exact.chain(2**20, K, h).log_z_per_site, abs=1e-9)
+
+
+@pytest.mark.parametrize("K", [1e-9, 0.3, 0.9999, 1.0001, 20.0, 400.0])
+@pytest.mark.parametrize("h", [1e-9, 0.3, 5.0, 40.0, 299.0, 720.0, 2000.0])
+def test_chain_in_a_field_loses_no_digits(K, h):
+    """Against 2000 digits; an exponent of size x keeps eps x."""
+    import mpmath
+
+    with mpmath.workdps(2000):
+        k, x = mpmath.mpf(K), mpmath.mpf(h)
+        coupling = mpmath.log(1 + (mpmath.sinh(2 * k) / mpmath.cosh(x)) ** 2) / 4
+        gain = mpmath.log(mpmath.cosh(2 * k + x) / mpmath.cosh(2 * k - x)) / 2
+    size = max(1.0, 2 * abs(2 * K - h))
+    assert _flow._decimated(K, h) == pytest.approx(
+        float(coupling), rel=2e-15 * size, abs=1e-300
+    )
+    assert _flow._field_gain(K, h) == pytest.approx(float(gain), rel=4e-15)
+    assert _flow._field_gain(K, -h) == -_flow._field_gain(K, h)
 
 
 def test_chain_without_field_matches_golden_values_and_keeps_extremes():
@@ -103,6 +121,17 @@ def test_migdal_kadanoff_eigenvalues_are_slopes_of_the_sum(b, d):
         coarse = 0.25 * math.log(weight(1, 1) / weight(-1, -1))
         expected = b ** (d - 1) * coarse / field
         assert point.odd_eigenvalues[0] == pytest.approx(expected, rel=1e-7)
+
+
+@pytest.mark.parametrize("d", [1.0001, 1.01])
+def test_limit_of_small_steps_near_one_dimension(d):
+    """sinh 2K ln tanh K goes to -1, so K* = 1 / 2(d - 1) and y_t = d - 1."""
+    limit = rg.migdal_kadanoff(b=1, d=d)
+    assert limit.couplings[0] == pytest.approx(0.5 / (d - 1), rel=1e-12)
+    assert limit.y_t == pytest.approx(d - 1, rel=1e-9)
+    step = rg.migdal_kadanoff(b=1.0001, d=d)
+    assert step.couplings[0] == pytest.approx(0.5 / (d - 1), rel=1e-4)
+    assert step.y_t == pytest.approx(d - 1, rel=1e-4)
 
 
 def test_limit_of_small_steps():
@@ -217,6 +246,14 @@ def test_kadanoff_bound_table(K, bound, p):
     assert found.log_z_per_site == pytest.approx(bound, abs=6e-9)
     assert found.p == pytest.approx(p, abs=1e-5)
     assert found.log_z_per_site > exact.onsager(K).log_z_per_site
+
+
+@pytest.mark.parametrize("h", [0.1, 2.0])
+def test_kadanoff_bound_of_free_spins_in_a_field_is_exact(h):
+    """At p = 0, the best of several minima in p."""
+    bound = rg.kadanoff_bound(0.0, h=h)
+    assert bound.log_z_per_site == pytest.approx(math.log(2 * math.cosh(h)), abs=1e-13)
+    assert bound.p == pytest.approx(0.0, abs=1e-6)
 
 
 def test_kadanoff_bound_is_stationary_at_the_fixed_point():
@@ -357,7 +394,8 @@ def test_checkerboard_constant_is_the_exact_sum():
         (lambda: rg.migdal_kadanoff_flow(0.3, 1, b=1), "b must be above 1"),
         (lambda: rg.migdal_kadanoff_flow(-0.3, 1, b=1.5), "K must not be negative"),
         (lambda: rg.kadanoff_variational(p=0.62), "p must"),
-        (lambda: rg.kadanoff_variational(p=3.0), "p must lie"),
+        (lambda: rg.kadanoff_variational(p=3.0), "p must have"),
+        (lambda: rg.kadanoff_variational(p=0.60), "p must have"),
         (lambda: rg.niemeijer_van_leeuwen(3), "order must be 1 or 2"),
         (lambda: rg.kadanoff_bound(math.nan), "K must"),
         (lambda: rg.decimate_chain(1.0, 2, h=math.inf), "h must"),

@@ -82,7 +82,7 @@ def test_same_key_same_numbers():
 @pytest.mark.parametrize(
     ("model", "levels", "message"),
     [
-        (rgdl.Ising((16, 16), K=0.4, h=0.1), 1, "no field"),
+        (rgdl.Ising((16, 16), K=0.4, h=0.1), 1, "h=0"),
         (rgdl.Ising((8, 8), K=0.4), 3, "less than 2 sites"),
         (rgdl.Ising((9, 9), K=0.4), 1, "divide"),
         (rgdl.Ising(16, K=0.4), 1, "two-dimensional"),

@@ -18,6 +18,7 @@ TRANSFORMS = [
     rg.MajorityRule(),
     rg.MajorityRule(b=3),
     rg.MajorityRule(ties="corner"),
+    rg.Kadanoff(strength=0.4),
 ]
 
 
@@ -41,14 +42,12 @@ def all_states(n):
 
 @pytest.mark.parametrize("transform", TRANSFORMS, ids=repr)
 def test_probabilities_sum_to_one_for_every_fine_state(transform):
-    fine = random_spins((20, 6, 6))
+    fine = random_spins((20, 2 * transform.b, 2 * transform.b))
     total = np.zeros(20)
-    n_coarse = (6 // transform.b) ** 2
-    for h in all_states(n_coarse) if n_coarse <= 4 else []:
-        coarse = np.tile(h.reshape(6 // transform.b, -1), (20, 1, 1))
+    for h in all_states(4):
+        coarse = np.tile(h.reshape(2, 2), (20, 1, 1))
         total += np.exp(transform.log_prob(fine, coarse))
-    if n_coarse <= 4:
-        np.testing.assert_allclose(total, 1, rtol=1e-14)
+    np.testing.assert_allclose(total, 1, rtol=1e-14)
     up, down = transform.log_probabilities(fine)
     np.testing.assert_allclose(np.logaddexp(up, down), 0, atol=1e-15)
     assert not np.isnan([up, down]).any()
@@ -104,6 +103,87 @@ def test_majority_frequencies_follow_log_prob():
     up, _ = rule.log_probabilities(fine[:1])
     frequency = (rule.coarsen(fine, rng=1) > 0).reshape(20_000, -1).mean(axis=0)
     assert np.abs(frequency - np.exp(up[0])).max() < 5 / math.sqrt(4 * 20_000)
+
+
+SOFT = rg.Kadanoff(strength=0.5)
+
+
+def test_nested_stacks_are_flat():
+    """The same keys and probabilities however a stack is put together."""
+    flat = rg.Compose(SOFT, SOFT, SOFT)
+    fine = random_spins((50, 8, 8), seed=4)
+    small = random_spins((3, 8), seed=4)
+    for nested in (
+        rg.Compose(SOFT, rg.Compose(SOFT, SOFT)),
+        rg.Compose(rg.Compose(SOFT, SOFT), SOFT),
+        rg.Compose(rg.Compose(flat)),
+    ):
+        assert nested.transforms == (SOFT,) * 3
+        assert repr(nested) == repr(flat)
+        assert nested.b == 8
+        assert (nested.coarsen(fine, rng=2) == flat.coarsen(fine, rng=2)).all()
+        np.testing.assert_array_equal(
+            nested.log_prob(small, np.ones((3, 1))),
+            flat.log_prob(small, np.ones((3, 1))),
+        )
+    total = sum(np.exp(flat.log_prob(small, np.full((3, 1), h))) for h in (-1, 1))
+    np.testing.assert_allclose(total, 1, rtol=1e-13)
+
+
+@pytest.mark.parametrize("strength", [1e308, -1e308])
+def test_huge_strengths_keep_fair_ties(strength):
+    rule = rg.Kadanoff(strength=strength)
+    tie = np.tile(np.array([[1, 1], [-1, -1]], dtype=np.int8), (2000, 1, 1))
+    up = np.ones((2000, 1, 1))
+    np.testing.assert_allclose(rule.log_prob(tie, up), -math.log(2))
+    assert abs(rule.coarsen(tie, rng=0).mean()) < 5 / math.sqrt(2000)
+    all_up = np.ones((4, 2, 2), dtype=np.int8)
+    assert (rule.coarsen(all_up, rng=0) == np.sign(strength)).all()
+    assert (rule.log_prob(all_up, np.sign(strength) * up[:4]) == 0).all()
+    assert (rule.log_prob(all_up, -np.sign(strength) * up[:4]) == -np.inf).all()
+
+
+STACKS = [rg.Compose(SOFT, SOFT), rg.Compose(rg.Decimation(), rg.MajorityRule())]
+
+
+@pytest.mark.parametrize("transform", [*TRANSFORMS, *STACKS], ids=repr)
+def test_no_configurations_give_no_rows(transform):
+    fine = np.empty((0, 12, 12), dtype=np.int8)
+    coarse = transform.coarsen(fine, rng=0)
+    assert coarse.shape == (0, *transform.coarse_shape((12, 12)))
+    assert transform.log_prob(fine, coarse).shape == (0,)
+    if transform is not STACKS[0]:
+        up, down = transform.log_probabilities(fine)
+        assert up.shape == down.shape == (0, (12 // transform.b) ** 2)
+
+
+def test_no_rows_for_a_layer():
+    rows = np.empty((0, 2, 2), dtype=np.int8)
+    transform = rg.RBMTransform(layer())
+    assert transform.log_prob(rows, np.empty((0, 3))).shape == (0,)
+    with pytest.raises(ValueError, match=r"v must have shape \(n, 4\)"):
+        transform.log_prob(np.empty((0, 5)), np.empty((0, 3)))
+
+
+@pytest.mark.parametrize("transform", [*TRANSFORMS, *STACKS], ids=repr)
+def test_coarse_lattices_of_another_shape_are_refused(transform):
+    fine = random_spins((3, 12, 24))
+    shape = transform.coarse_shape((12, 24))
+    for wrong in ((3, *shape[::-1]), (3, math.prod(shape)), (2, *shape), (3,), ()):
+        with pytest.raises(ValueError, match=r"h must h|as many rows"):
+            transform.log_prob(fine, np.ones(wrong))
+
+
+@pytest.mark.parametrize("transform", [rg.Decimation(b="sqrt2"), SOFT, *STACKS])
+@pytest.mark.parametrize("shape", [8, (8.0, 8.0)])
+def test_shapes_are_tuples_of_integers(transform, shape):
+    with pytest.raises(TypeError, match="shape must be a tuple of integers, got"):
+        transform.coarse_shape(shape)
+
+
+def test_layer_wants_a_tuple():
+    with pytest.raises(TypeError, match="shape must be a tuple of integers, got 4"):
+        SOFT.layer(4)
 
 
 @pytest.mark.parametrize("units", ["spin", "binary"])

@@ -37,35 +37,35 @@ static PyObject *blocked_array(PyArrayObject *spins, size_t b, rg_blocking_t *bl
 /* One of the transformations; `draw` does configurations first .. first + n - 1. */
 typedef struct {
     const rg_blocking_t *blocking;
-    int (*draw)(const void *self, size_t first, const int8_t *fine, size_t n, int8_t *coarse);
+    int (*draw)(void *self, size_t first, const int8_t *fine, size_t n, int8_t *coarse);
     int ties;
     double strength;
     uint64_t key[4];
+    rg_block_stream_t random;
 } blocks_t;
 
-static int draw_decimated(const void *self, size_t first, const int8_t *fine, size_t n,
-                          int8_t *coarse)
+static int draw_decimated(void *self, size_t first, const int8_t *fine, size_t n, int8_t *coarse)
 {
     (void)first;
-    rg_decimate(((const blocks_t *)self)->blocking, fine, n, coarse);
+    rg_decimate(((blocks_t *)self)->blocking, fine, n, coarse);
     return RG_OK;
 }
 
-static int draw_majority(const void *self, size_t first, const int8_t *fine, size_t n,
-                         int8_t *coarse)
+static int draw_majority(void *self, size_t first, const int8_t *fine, size_t n, int8_t *coarse)
 {
-    const blocks_t *job = self;
-    return rg_majority(job->blocking, job->ties, job->key, first, fine, n, coarse);
+    blocks_t *job = self;
+    return rg_majority(job->blocking, job->ties, job->key, &job->random, first, fine, n, coarse);
 }
 
-static int draw_kadanoff(const void *self, size_t first, const int8_t *fine, size_t n,
-                         int8_t *coarse)
+static int draw_kadanoff(void *self, size_t first, const int8_t *fine, size_t n, int8_t *coarse)
 {
-    const blocks_t *job = self;
-    return rg_kadanoff(job->blocking, job->strength, job->key, first, fine, n, coarse);
+    blocks_t *job = self;
+    return rg_kadanoff(job->blocking, job->strength, job->key, &job->random, first, fine, n,
+                       coarse);
 }
 
-/* Run in slices of whole groups. Returns coarse, or NULL with an exception set. */
+/* Run in slices of about SITES_PER_SLICE sites, at least one configuration. Returns coarse, or NULL
+ * with an exception set. */
 static PyObject *run_blocks(blocks_t *job, PyObject *object, size_t b)
 {
     rg_blocking_t blocking;
@@ -78,7 +78,8 @@ static PyObject *run_blocks(blocks_t *job, PyObject *object, size_t b)
     const int8_t *data = PyArray_DATA(spins);
     int8_t *out = PyArray_DATA((PyArrayObject *)coarse);
     size_t n = (size_t)PyArray_DIM(spins, 0);
-    size_t step = (SITES_PER_SLICE / blocking.n_sites / RG_BLOCK_GROUP + 1) * RG_BLOCK_GROUP;
+    size_t step = SITES_PER_SLICE / blocking.n_sites;
+    step = step > 0 ? step : 1;
     for (size_t first = 0; first < n; first += step) {
         size_t count = n - first < step ? n - first : step;
         int ret = RG_OK;
@@ -176,12 +177,14 @@ static PyObject *majority_rows(PyObject *Py_UNUSED(module), PyObject *args, PyOb
     const uint64_t *data = PyArray_DATA(bits);
     uint64_t *out = coarse ? PyArray_DATA((PyArrayObject *)coarse) : NULL;
     size_t out_size = (size_t)dims[1] * (size_t)dims[2];
-    size_t step = (SITES_PER_SLICE / (n_rows * n_columns) / RG_BLOCK_GROUP + 1) * RG_BLOCK_GROUP;
+    size_t step = SITES_PER_SLICE / (n_rows * n_columns);
+    step = step > 0 ? step : 1;
+    rg_block_stream_t random = {.next = 0};
     for (size_t first = 0; coarse != NULL && first < n; first += step) {
         size_t count = n - first < step ? n - first : step;
         int ret = RG_OK;
         Py_BEGIN_ALLOW_THREADS
-            ret = rg_majority_rows(n_rows, n_columns, ties, key, first,
+            ret = rg_majority_rows(n_rows, n_columns, ties, key, &random, first,
                                    data + first * n_rows * words, count, out + first * out_size);
         Py_END_ALLOW_THREADS
         if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0) {

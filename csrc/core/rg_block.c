@@ -5,7 +5,6 @@
 #include "rg_bits.h"
 #include "rg_dispatch.h"
 #include "rg_math.h"
-#include "rg_rng.h"
 
 enum { MAX_BLOCK_SITES = 1 << 24 };
 
@@ -89,9 +88,8 @@ static int block_sums(const rg_blocking_t *self, const int8_t *fine, int32_t *su
     return wrong == 0 ? RG_OK : RG_ERR_VALUES;
 }
 
-/* What the configurations of a group share: their stream, sums and random words. */
+/* Work space of a configuration: its sums and random words. */
 typedef struct {
-    rg_stream_t stream;
     size_t n_planes; /* per configuration */
     uint64_t *planes;
     int32_t *sums;
@@ -115,19 +113,27 @@ static void group_free(group_t *self)
     rg_free(self->sums);
 }
 
-/* The planes of configuration c; each group starts its stream anew. */
-static void group_draw(group_t *self, const uint64_t key[4], uint64_t purpose, size_t c)
+/* May configurations from `first` on be drawn: does a group begin, or the last call go on? */
+static bool follows(const rg_block_stream_t *random, size_t first)
 {
-    if (c % RG_BLOCK_GROUP == 0) {
-        rg_stream_init(&self->stream, key, purpose, c / RG_BLOCK_GROUP);
-    }
-    rg_kernels()->stream_planes(&self->stream, self->n_planes, self->planes);
+    return first % RG_BLOCK_GROUP == 0 || first == random->next;
 }
 
-int rg_majority(const rg_blocking_t *self, int ties, const uint64_t key[4], size_t first,
-                const int8_t *restrict spins, size_t n, int8_t *restrict coarse)
+/* The planes of configuration c; each group starts its stream anew. */
+static void group_draw(group_t *self, rg_block_stream_t *random, const uint64_t key[4],
+                       uint64_t purpose, size_t c)
 {
-    if (first % RG_BLOCK_GROUP != 0 || (ties != RG_TIES_RANDOM && ties != RG_TIES_CORNER)) {
+    if (c % RG_BLOCK_GROUP == 0) {
+        rg_stream_init(&random->stream, key, purpose, c / RG_BLOCK_GROUP);
+    }
+    rg_kernels()->stream_planes(&random->stream, self->n_planes, self->planes);
+}
+
+int rg_majority(const rg_blocking_t *self, int ties, const uint64_t key[4],
+                rg_block_stream_t *random, size_t first, const int8_t *restrict spins, size_t n,
+                int8_t *restrict coarse)
+{
+    if (!follows(random, first) || (ties != RG_TIES_RANDOM && ties != RG_TIES_CORNER)) {
         return RG_ERR_ARGUMENT;
     }
     group_t group;
@@ -139,7 +145,7 @@ int rg_majority(const rg_blocking_t *self, int ties, const uint64_t key[4], size
         if (ties == RG_TIES_CORNER) {
             rg_decimate(self, fine, 1, out);
         } else {
-            group_draw(&group, key, RG_PURPOSE_TIES, first + c);
+            group_draw(&group, random, key, RG_PURPOSE_TIES, first + c);
         }
         for (size_t t = 0; t < self->n_blocks && ret == RG_OK; t++) {
             bool coin = (group.planes[t / 64] >> (t % 64)) & 1;
@@ -147,14 +153,16 @@ int rg_majority(const rg_blocking_t *self, int ties, const uint64_t key[4], size
             out[t] = group.sums[t] > 0 ? 1 : group.sums[t] < 0 ? -1 : tie;
         }
     }
+    random->next = first + n;
     group_free(&group);
     return ret;
 }
 
-int rg_kadanoff(const rg_blocking_t *self, double strength, const uint64_t key[4], size_t first,
-                const int8_t *restrict spins, size_t n, int8_t *restrict coarse)
+int rg_kadanoff(const rg_blocking_t *self, double strength, const uint64_t key[4],
+                rg_block_stream_t *random, size_t first, const int8_t *restrict spins, size_t n,
+                int8_t *restrict coarse)
 {
-    if (first % RG_BLOCK_GROUP != 0) {
+    if (!follows(random, first)) {
         return RG_ERR_ARGUMENT;
     }
     size_t size = self->n_sites / self->n_blocks;
@@ -168,16 +176,17 @@ int rg_kadanoff(const rg_blocking_t *self, double strength, const uint64_t key[4
     for (size_t up = 0; up <= size && ret == RG_OK; up++) {
         bool certain = false;
         double m = 2.0 * (double)up - (double)size;
-        thresholds[up] = rg_threshold64(1.0 / (1.0 + rg_exp(-2.0 * strength * m)), &certain);
+        thresholds[up] = rg_threshold64(1.0 / (1.0 + rg_exp(-2.0 * (strength * m))), &certain);
     }
     for (size_t c = 0; c < n && ret == RG_OK; c++) {
         ret = block_sums(self, spins + c * self->n_sites, group.sums);
-        group_draw(&group, key, RG_PURPOSE_COARSEN, first + c);
+        group_draw(&group, random, key, RG_PURPOSE_COARSEN, first + c);
         for (size_t t = 0; t < self->n_blocks && ret == RG_OK; t++) {
             size_t up = (size_t)(group.sums[t] + (int32_t)size) / 2;
             coarse[c * self->n_blocks + t] = group.planes[t] < thresholds[up] ? 1 : -1;
         }
     }
+    random->next = first + n;
     rg_free(thresholds);
     group_free(&group);
     return ret;
@@ -228,11 +237,12 @@ static void majority_row(const uint64_t *upper, const uint64_t *lower, size_t n_
     }
 }
 
-int rg_majority_rows(size_t n_rows, size_t n_columns, int ties, const uint64_t key[4], size_t first,
-                     const uint64_t *bits, size_t n, uint64_t *coarse)
+int rg_majority_rows(size_t n_rows, size_t n_columns, int ties, const uint64_t key[4],
+                     rg_block_stream_t *random, size_t first, const uint64_t *bits, size_t n,
+                     uint64_t *coarse)
 {
     size_t n_blocks = 0;
-    if (first % RG_BLOCK_GROUP != 0 || n_rows == 0 || n_columns == 0 || n_rows % 2 != 0 ||
+    if (!follows(random, first) || n_rows == 0 || n_columns == 0 || n_rows % 2 != 0 ||
         n_columns % 2 != 0 || (ties != RG_TIES_RANDOM && ties != RG_TIES_CORNER) ||
         rg_multiply(n_rows / 2, n_columns / 2, &n_blocks) != RG_OK) {
         return RG_ERR_ARGUMENT;
@@ -243,7 +253,7 @@ int rg_majority_rows(size_t n_rows, size_t n_columns, int ties, const uint64_t k
     int ret = group_init(&group, n_blocks, RG_PLANE_BITS, false);
     for (size_t c = 0; c < n && ret == RG_OK; c++) {
         if (ties == RG_TIES_RANDOM) {
-            group_draw(&group, key, RG_PURPOSE_TIES, first + c);
+            group_draw(&group, random, key, RG_PURPOSE_TIES, first + c);
         }
         for (size_t i = 0; i < n_rows / 2; i++) {
             const uint64_t *upper = bits + (c * n_rows + 2 * i) * fine_words;
@@ -251,6 +261,7 @@ int rg_majority_rows(size_t n_rows, size_t n_columns, int ties, const uint64_t k
                          i * (n_columns / 2), coarse + (c * (n_rows / 2) + i) * coarse_words);
         }
     }
+    random->next = first + n;
     group_free(&group);
     return ret;
 }

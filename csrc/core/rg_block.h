@@ -7,6 +7,7 @@
 #define RG_BLOCK_H
 
 #include "rg_base.h"
+#include "rg_rng.h"
 
 enum {
     RG_BLOCK_NDIM = 3,
@@ -30,35 +31,42 @@ typedef struct {
 int RG_WARN_UNUSED rg_blocking_init(rg_blocking_t *self, const size_t *extents, size_t ndim,
                                     size_t b);
 
+/* Random numbers of consecutive configurations: where the last call stopped. Start with {0}. */
+typedef struct {
+    rg_stream_t stream; /* of the group of RG_BLOCK_GROUP configurations that holds `next` */
+    size_t next;        /* configuration that it continues with; a new group may begin anywhere */
+} rg_block_stream_t;
+
 /* Keep the first site of every block. spins: n * n_sites; coarse: n * n_blocks. No aliasing. */
 void rg_decimate(const rg_blocking_t *self, const int8_t *restrict spins, size_t n,
                  int8_t *restrict coarse);
 
 /* Sign of the block sum of configurations first .. first + n - 1 (spins and coarse point at
- * configuration `first`, a multiple of RG_BLOCK_GROUP). A tie goes by the block's first site
+ * configuration `first`: a multiple of RG_BLOCK_GROUP, or the one after those of the last call
+ * with the same random numbers). A tie goes by the block's first site
  * (RG_TIES_CORNER), or by a coin: configuration c draws ceil(n_blocks / 512) planes of the stream
  * (key, RG_PURPOSE_TIES, c / 512) after those of the configurations before it in its group; block
  * t takes bit t % 512 of plane t / 512, set means +1. Every block owns a coin whether tied or not,
  * so a result depends on key, c and t alone. No aliasing. Returns RG_OK, RG_ERR_VALUES when a
  * value is not -1 or +1, RG_ERR_ARGUMENT or RG_ERR_MEMORY. */
 int RG_WARN_UNUSED rg_majority(const rg_blocking_t *self, int ties, const uint64_t key[4],
-                               size_t first, const int8_t *restrict spins, size_t n,
-                               int8_t *restrict coarse);
+                               rg_block_stream_t *random, size_t first,
+                               const int8_t *restrict spins, size_t n, int8_t *restrict coarse);
 
 /* Block spins drawn with p(up | sum m) = 1 / (1 + exp(-2 strength m)): Kadanoff's operator
  * T = strength mu m - ln 2 cosh(strength m). As rg_majority, but configuration c draws
  * ceil(n_blocks / 8) planes of the stream (key, RG_PURPOSE_COARSEN, c / 512) and block t compares
  * word t % 8 of plane t / 8, a uniform of 64 bits, with its probability. */
 int RG_WARN_UNUSED rg_kadanoff(const rg_blocking_t *self, double strength, const uint64_t key[4],
-                               size_t first, const int8_t *restrict spins, size_t n,
-                               int8_t *restrict coarse);
+                               rg_block_stream_t *random, size_t first,
+                               const int8_t *restrict spins, size_t n, int8_t *restrict coarse);
 
 /* Majority rule with b = 2 on row-packed lattices: each lattice row of n_columns (even) sites has
  * its own words (rg_bits.h). bits: n x n_rows (even) x words(n_columns); coarse: n x n_rows / 2 x
  * words(n_columns / 2). The same coins as rg_majority. Returns RG_OK or RG_ERR_ARGUMENT,
  * RG_ERR_MEMORY. */
 int RG_WARN_UNUSED rg_majority_rows(size_t n_rows, size_t n_columns, int ties,
-                                    const uint64_t key[4], size_t first, const uint64_t *bits,
-                                    size_t n, uint64_t *coarse);
+                                    const uint64_t key[4], rg_block_stream_t *random, size_t first,
+                                    const uint64_t *bits, size_t n, uint64_t *coarse);
 
 #endif

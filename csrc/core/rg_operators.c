@@ -41,6 +41,20 @@ static void add_factor(rg_product_t *product, uint32_t shift, uint32_t down)
     product->down[product->n_factors++] = down;
 }
 
+/* Most products that one operator has. */
+static size_t most_products(size_t n_products, const size_t *owners)
+{
+    size_t most = 0;
+    for (size_t p = 0; p < n_products; p++) {
+        size_t count = 0;
+        for (size_t q = 0; q < n_products; q++) {
+            count += owners[q] == owners[p];
+        }
+        most = count > most ? count : most;
+    }
+    return most;
+}
+
 int rg_operators_init(rg_operators_t *self, size_t n_rows, size_t n_columns, size_t n_products,
                       const size_t *starts, const int64_t *offsets, const size_t *owners,
                       size_t n_operators)
@@ -52,8 +66,12 @@ int rg_operators_init(rg_operators_t *self, size_t n_rows, size_t n_columns, siz
                              .n_operators = n_operators};
     size_t n_sites = 0;
     if (n_rows == 0 || n_columns == 0 || n_products == 0 || n_products > RG_MAX_PRODUCTS ||
-        rg_multiply(n_rows, n_columns, &n_sites) != RG_OK || n_sites > INT32_MAX / 1024) {
-        return n_sites > INT32_MAX / 1024 ? RG_ERR_OVERFLOW : RG_ERR_ARGUMENT;
+        starts[0] != 0) {
+        return RG_ERR_ARGUMENT;
+    }
+    if (rg_multiply(n_rows, n_columns, &n_sites) != RG_OK ||
+        n_sites > INT32_MAX / most_products(n_products, owners)) {
+        return RG_ERR_OVERFLOW;
     }
     for (size_t p = 0; p < n_products; p++) {
         if (starts[p + 1] <= starts[p] || starts[p + 1] - starts[p] > RG_MAX_FACTORS ||

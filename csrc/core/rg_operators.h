@@ -36,7 +36,8 @@ typedef struct {
 /* Compile: product p has the factors starts[p] .. starts[p+1]-1, each an offset (rows, columns) of
  * any sign, and belongs to operator owners[p] < n_operators. A factor that meets another of its
  * product on the lattice cancels it. Returns RG_OK, RG_ERR_ARGUMENT (sizes 0, no products or more
- * than RG_MAX_PRODUCTS, no factors or more than RG_MAX_FACTORS), RG_ERR_OVERFLOW, RG_ERR_MEMORY;
+ * than RG_MAX_PRODUCTS, no factors or more than RG_MAX_FACTORS), RG_ERR_OVERFLOW (sums of an
+ * operator might not fit into 32 bits), RG_ERR_MEMORY;
  * free in every case. */
 int RG_WARN_UNUSED rg_operators_init(rg_operators_t *self, size_t n_rows, size_t n_columns,
                                      size_t n_products, const size_t *starts,

@@ -72,7 +72,7 @@ def kadanoff(spins: Spins, b: int, strength: float, key: Words) -> Spins:
             stream = Stream(key, PURPOSE_COARSEN, c // 512)
         words = [w for _ in range(-(-n_blocks // 8)) for w in stream.plane()]
         for t in range(n_blocks):
-            p = 1.0 / (1.0 + exp(-2.0 * strength * float(sums[c, t])))
+            p = 1.0 / (1.0 + exp(-2.0 * (strength * float(sums[c, t]))))
             threshold = min(round(p * 2**64), 2**64 - 1)
             flat[c, t] = 1 if int(words[t]) < threshold else -1
     return coarse

@@ -1,7 +1,8 @@
 """Block spins on lattices: blocks of b sites per axis and the majority rule."""
 
 import math
-from typing import SupportsIndex
+import operator
+from typing import SupportsIndex, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,22 @@ from rgdl._states import (
 )
 from rgdl.rg._transform import Transform
 
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
 _TIES = ("random", "corner")
+
+
+def extents(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Extents of a lattice as a tuple of int."""
+    try:
+        return tuple(operator.index(extent) for extent in shape)
+    except TypeError:
+        raise TypeError(f"shape must be a tuple of integers, got {shape!r}") from None
+
+
+def as_rows(values: npt.NDArray[_Scalar]) -> npt.NDArray[_Scalar]:
+    """One row per configuration, also when there is none."""
+    return values.reshape(len(values), math.prod(values.shape[1:]))
 
 
 class Blocking(Transform):
@@ -36,8 +52,8 @@ class Blocking(Transform):
 
         Raises
         ------
-        ValueError
-            When b does not divide every extent.
+        TypeError, ValueError
+            When it is not a tuple of integers, or b does not divide every extent.
 
         Examples
         --------
@@ -45,12 +61,13 @@ class Blocking(Transform):
         >>> rgdl.rg.Decimation(b=2).coarse_shape((8, 6))
         (4, 3)
         """
+        shape = extents(shape)
         if not 1 <= len(shape) <= 3:
             raise ValueError(f"shape must have 1 to 3 extents, got {shape!r}")
         if any(extent < 1 or extent % self.b for extent in shape):
             raise ValueError(
                 f"b must divide every extent of the lattice, got b={self.b} "
-                f"and extents {tuple(shape)}"
+                f"and extents {shape}"
             )
         return tuple(extent // self.b for extent in shape)
 
@@ -155,7 +172,7 @@ class MajorityRule(Blocking):
         sums = self._block_sums(spins)
         if self.ties == "corner":
             sums = 2 * sums + _core.decimate(spins, self.b)
-        sums = sums.reshape(len(spins), -1)
+        sums = as_rows(sums)
         tie = -math.log(2.0)
         up = np.where(sums > 0, 0.0, np.where(sums < 0, -np.inf, tie))
         return up, np.where(sums < 0, 0.0, np.where(sums > 0, -np.inf, tie))

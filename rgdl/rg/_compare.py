@@ -287,7 +287,11 @@ class _One:
 
     def _exponents(self, n: int, workers: int) -> tuple[Measured, Measured]:
         shape = self.torus
-        plain = self.model._is_nearest_neighbour and self.model.ndim == 2
+        plain = (
+            self.model._is_nearest_neighbour
+            and self.model.ndim == 2
+            and self.model._plain("")[1] == 0
+        )
         b = self.transform.b
         if not plain or shape is None or not isinstance(b, int):
             return _NONE, _NONE

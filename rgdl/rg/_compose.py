@@ -12,7 +12,6 @@ from rgdl.rg._transform import Transform
 __all__ = ["Compose"]
 
 _MAX_MIDDLE = 20
-_CHUNK = 1 << 22
 
 
 class Compose(Transform):
@@ -21,7 +20,8 @@ class Compose(Transform):
     Parameters
     ----------
     *transforms : Transform
-        At least one; the first acts on the finest variables.
+        At least one; the first acts on the finest variables. A `Compose` among them
+        counts as its own transforms.
 
     Raises
     ------
@@ -48,8 +48,12 @@ class Compose(Transform):
         for each in transforms:
             if not isinstance(each, Transform):
                 raise TypeError(f"transforms must be Transforms, got {each!r}")
-        self.transforms = transforms
-        factors = [each.b for each in transforms]
+        self.transforms: tuple[Transform, ...] = tuple(
+            part
+            for each in transforms
+            for part in (each.transforms if isinstance(each, Compose) else (each,))
+        )
+        factors = [each.b for each in self.transforms]
         self.b = (
             None
             if any(factor is None for factor in factors)
@@ -134,7 +138,8 @@ class Compose(Transform):
         Raises
         ------
         ValueError
-            When a layer in between has more than 20 variables.
+            When a layer in between has more than 20 variables, or the shapes of v and
+            h do not fit.
 
         Examples
         --------
@@ -149,10 +154,19 @@ class Compose(Transform):
         1.0
         """
         fine, coarse = np.asarray(v), np.asarray(h)
-        if len(fine) != len(coarse):
+        if fine.ndim < 2 or coarse.ndim < 2 or len(fine) != len(coarse):
             raise ValueError(
-                f"v and h must have as many rows, got {len(fine)} and {len(coarse)}"
+                "v and h must have as many rows, got shapes "
+                f"{fine.shape} and {coarse.shape}"
             )
+        lattice = self.coarse_shape(fine.shape[1:])
+        if lattice is not None and coarse.shape[1:] != lattice:
+            raise ValueError(
+                f"h must have shape {(len(fine), *lattice)} to fit v, "
+                f"got {coarse.shape}"
+            )
+        if not len(fine):
+            return np.empty(0)
         return self._log_prob(self.transforms, fine, coarse)
 
     def _log_prob(
@@ -174,9 +188,9 @@ class Compose(Transform):
                 f"transforms, {first!r} gives {n_middle}"
             )
         middle = self._middle(first, v)
+        raised = first._is_up(middle).reshape(len(middle), -1)
         result = np.empty(len(v))
         for row in range(len(v)):
-            raised = first._is_up(middle).reshape(len(middle), -1)
             weights = np.where(raised, up[row], down[row]).sum(axis=1)
             possible = np.flatnonzero(weights > -np.inf)
             tail = np.broadcast_to(h[row], (len(possible), *h.shape[1:]))

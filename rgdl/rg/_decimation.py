@@ -9,7 +9,7 @@ import numpy.typing as npt
 from rgdl import _core, _validate
 from rgdl._rng import RngLike
 from rgdl._states import Floats
-from rgdl.rg._blocking import Blocking
+from rgdl.rg._blocking import Blocking, as_rows, extents
 
 __all__ = ["CoarseLattice", "Decimation"]
 
@@ -125,8 +125,8 @@ class Decimation(Blocking):
 
         Raises
         ------
-        ValueError
-            When b does not divide every extent.
+        TypeError, ValueError
+            When it is not a tuple of integers, or b does not divide every extent.
 
         Examples
         --------
@@ -136,6 +136,7 @@ class Decimation(Blocking):
         """
         if not self._turned:
             return super().coarse_shape(shape)
+        shape = extents(shape)
         if len(shape) == 2 and shape[0] >= 2 and shape[0] % 2 == 0:
             if shape[0] == shape[1]:
                 return shape[0], shape[1] // 2
@@ -228,7 +229,7 @@ class Decimation(Blocking):
     def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Logarithms of p(h_j up|v) and p(h_j down|v): 0 and -inf, see `Transform`."""
         kept = self.coarsen(v)
-        up = np.where(kept.reshape(len(kept), -1) > 0, 0.0, -np.inf)
+        up = np.where(as_rows(kept) > 0, 0.0, -np.inf)
         return up, np.where(up == 0, -np.inf, 0.0)
 
     def _torus(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:

@@ -11,6 +11,8 @@ from rgdl._states import (
     Floats,
 )
 
+_DIRECT = 300.0  # sinh and cosh of less do not overflow, nor do their squares
+
 
 @dataclass(frozen=True, eq=False)
 class Flow:
@@ -119,10 +121,20 @@ def log_cosh(x: float) -> float:
 
 def _decimated(K: float, h: float) -> float:
     """ln(1 + (sinh 2K / cosh h)^2) / 4 for K >= 0."""
-    if K < 1:
-        return 0.25 * math.log1p((math.sinh(2 * K) / math.exp(log_cosh(h))) ** 2)
-    # cosh(2K + h) cosh(2K - h) / cosh^2 h
-    return 0.25 * (log_cosh(2 * K + h) + log_cosh(2 * K - h)) - 0.5 * log_cosh(h)
+    if K < _DIRECT / 2 and abs(h) < _DIRECT:
+        ratio = math.sinh(2 * K) / math.cosh(h)
+        if ratio < 1:
+            return 0.25 * math.log1p(ratio**2)
+        return 0.5 * math.log(ratio) + 0.25 * math.log1p(ratio**-2)
+    if K == 0:
+        return 0.0
+    log_sinh = (
+        math.log(math.sinh(2 * K))
+        if K < 1
+        else 2 * K - math.log(2.0) + math.log1p(-math.exp(-4 * K))
+    )
+    x = 2 * (log_sinh - log_cosh(h))
+    return 0.25 * (max(x, 0.0) + math.log1p(math.exp(-abs(x))))
 
 
 def _field_gain(K: float, h: float) -> float:
@@ -130,4 +142,6 @@ def _field_gain(K: float, h: float) -> float:
     product = math.tanh(2 * K) * math.tanh(h)
     if abs(product) < 0.5:
         return math.atanh(product)
-    return 0.5 * (log_cosh(2 * K + h) - log_cosh(2 * K - h))
+    a, b = 2 * abs(K), abs(h)
+    tails = math.log1p(math.exp(-2 * (a + b))) - math.log1p(math.exp(-2 * abs(a - b)))
+    return math.copysign(min(a, b) + 0.5 * tails, product)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from rgdl import _core, _validate
 from rgdl._rng import RngLike, draw_key
 from rgdl._states import Floats
-from rgdl.rg._blocking import Blocking
+from rgdl.rg._blocking import Blocking, as_rows
 
 if TYPE_CHECKING:
     from rgdl.rbm import RBM
@@ -96,7 +96,9 @@ class Kadanoff(Blocking):
     def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Logarithms of p(h_j up|v) and p(h_j down|v), see `Transform`."""
         spins = self._fine(v, "v")
-        gap = 2.0 * self.strength * self._block_sums(spins).reshape(len(spins), -1)
+        sums = as_rows(self._block_sums(spins))
+        with np.errstate(over="ignore"):  # to infinity, but a tie stays 0
+            gap = 2.0 * (self.strength * sums)
         return -np.logaddexp(0.0, -gap), -np.logaddexp(0.0, gap)
 
     def layer(self, shape: tuple[int, ...]) -> Any:

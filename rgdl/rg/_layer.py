@@ -1,5 +1,6 @@
 """A layer of a Boltzmann machine as a coarse-graining."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -82,15 +83,16 @@ class RBMTransform(Transform):
             For values outside the units or another number of features.
         """
         visible = np.asarray(s)
-        flat = visible.reshape(len(visible), -1) if visible.ndim > 1 else visible
-        return np.asarray(self.rbm.sample_hidden(flat, rng=rng))
+        if visible.ndim > 1:
+            visible = visible.reshape(len(visible), math.prod(visible.shape[1:]))
+        return np.asarray(self.rbm.sample_hidden(visible, rng=rng))
 
     def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Logarithms of p(h_j up|v) and p(h_j down|v), see `Transform`."""
         weights, _, hidden_bias = layer_parameters(self.rbm)
         visible = np.asarray(v)
         n_visible = len(weights)
-        if visible.ndim < 2 or visible.size != len(visible) * n_visible:
+        if visible.ndim < 2 or math.prod(visible.shape[1:]) != n_visible:
             raise ValueError(
                 f"v must have shape (n, {n_visible}) or (n, *lattice) with as many "
                 f"sites, got {visible.shape}"

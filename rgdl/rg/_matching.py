@@ -114,7 +114,7 @@ def match_lattices(
         Steps of the large lattice; b must divide its extents that often, and the
         coarsest needs 2 sites along each axis.
     n : int
-        Configurations of each lattice (rounded up to whole sweeps of all chains).
+        Configurations of each lattice, rounded up to a multiple of the 128 chains.
     operators : OperatorSet, mapping, or "standard"
         See `OperatorSet`; the even ones are used.
     thin, burn_in : int
@@ -130,7 +130,7 @@ def match_lattices(
     Raises
     ------
     ValueError, TypeError
-        As `mcrg`, and for a model in a field.
+        As `mcrg`, and when the coarsest lattice is too small or no operator is even.
 
     Notes
     -----
@@ -158,9 +158,7 @@ def match_lattices(
     n = _validate.count(n, "n")
     thin = _validate.count(thin, "thin")
     b = _checked(model, transform, levels)
-    K, h = model._plain("lattice matching takes")
-    if h != 0:
-        raise ValueError(f"model must have no field, got {model!r}")
+    K, _ = model._plain("Monte Carlo RG samples")
     small = Ising((model.shape[0] // b, model.shape[1] // b), K=K)
     if min(small.shape) < 2 * b ** (levels - 1):
         raise ValueError(
@@ -169,6 +167,7 @@ def match_lattices(
     chosen = operators if isinstance(operators, OperatorSet) else OperatorSet(operators)
     if not chosen.n_even:
         raise ValueError("operators must hold at least one of an even number of spins")
+    chosen._check(model.shape)
     key = draw_key(rng)
     chains = 4 * _GROUPS
     draws = -(-n // chains)

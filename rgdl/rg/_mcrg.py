@@ -15,6 +15,7 @@ from rgdl._states import Floats
 from rgdl.ising import Ising
 from rgdl.rg._blocking import MajorityRule
 from rgdl.rg._chains import packed_chains
+from rgdl.rg._compose import Compose
 from rgdl.rg._decimation import Decimation
 from rgdl.rg._operators import OperatorSet, pack_rows, unpack_rows
 from rgdl.rg._transform import Transform
@@ -48,8 +49,9 @@ class MCRGResult:
         Configurations.
     reliable : bool
         False for pure decimation in two dimensions (which keeps short-range noise and
-        has no fixed point), and where with all couplings the last two levels differ by
-        more than 4 standard errors and more than 0.01.
+        has no fixed point), where operators coincide on a small lattice, where with all
+        couplings there is no exponent or no error of it, and where the last two levels
+        differ by more than 4 standard errors and more than 0.01.
     reason : str
         Why it is not reliable; else empty.
     key : tuple of int
@@ -146,7 +148,24 @@ class _Sums:
         odd = np.tensordot(weights, self.odd, (0, 1)) / n
         cross = even[0] - mean[1:, :, None] * mean[:-1, None, :]
         own = even[1] - mean[1:, :, None] * mean[1:, None, :]
+        spread, size = (each.diagonal(axis1=1, axis2=2) for each in (own, even[1]))
+        varies = spread > 1e-12 * size  # less is rounding
+        own *= varies[:, :, None] & varies[:, None, :]
         return cross, own, odd[0], odd[1]
+
+
+def _independent(own: Floats) -> int:
+    """How many operators, in their order, do not depend linearly on those before.
+
+    On a tiny lattice some coincide: covariances among them then are a singular matrix.
+    """
+    for k in range(len(own)):
+        rest = own[k, k]
+        if k:
+            rest -= own[k, :k] @ np.linalg.solve(own[:k, :k], own[:k, k])
+        if not rest > 1e-9 * own[k, k]:
+            return k
+    return len(own)
 
 
 def _exponents(cross: Floats, own: Floats, b: int) -> tuple[Floats, Floats]:
@@ -155,11 +174,8 @@ def _exponents(cross: Floats, own: Floats, b: int) -> tuple[Floats, Floats]:
     result = np.full((levels, n), math.nan)
     matrices = np.full((levels, n, n), math.nan)
     for level in range(levels):
-        for k in range(1, n + 1):
-            try:
-                T = np.linalg.solve(own[level, :k, :k], cross[level, :k, :k])
-            except np.linalg.LinAlgError:
-                continue  # operators that coincide on a tiny lattice
+        for k in range(1, _independent(own[level]) + 1):
+            T = np.linalg.solve(own[level, :k, :k], cross[level, :k, :k])
             largest = np.linalg.eigvals(T).real.max()
             if largest > 0:
                 result[level, k - 1] = math.log(largest) / math.log(b)
@@ -186,19 +202,21 @@ def mcrg(
     Parameters
     ----------
     model : Ising
-        On a two-dimensional lattice, near its critical point.
+        Nearest neighbours on a two-dimensional torus without field, near its critical
+        point.
     transform : Transform
         The weight factor of each step: any transform with a lattice and an integer b.
     levels : int
         Number of steps; b must divide the extents that often.
     n : int
-        Number of configurations (rounded up to whole sweeps of all chains).
+        Number of configurations, rounded up to a multiple of the 128 chains.
     operators : OperatorSet, mapping, or "standard"
         See `OperatorSet`. Couplings join in the order given.
     thin : int, default 3
         Cluster sweeps between two configurations of a chain.
     burn_in : int, optional
-        Cluster sweeps before the first; by default 20 + 2 L^(1/2) times `thin`.
+        Cluster sweeps before the first; by default `thin` times
+        :math:`20 + 2 \lfloor \sqrt L \rfloor`, L the largest extent.
     rng : None, int, SeedSequence, BitGenerator, Generator, or a recorded key
         Keys the chains and the coarse-graining.
     workers : int, default 1
@@ -212,7 +230,9 @@ def mcrg(
     Raises
     ------
     ValueError, TypeError
-        When the transform has no lattice, or b does not divide the extents.
+        When the model has a field or is no two-dimensional torus of nearest
+        neighbours, the transform has no lattice or no integer b, or b does not divide
+        the extents.
 
     Notes
     -----
@@ -237,6 +257,7 @@ def mcrg(
     workers = _validate.worker_count(workers)
     chosen = operators if isinstance(operators, OperatorSet) else OperatorSet(operators)
     b = _checked(model, transform, levels)
+    chosen._check(model.shape)
     key = draw_key(rng)
     chains = 4 * _GROUPS
     draws = -(-n // chains)
@@ -299,6 +320,12 @@ def _checked(model: Ising, transform: Transform, levels: int) -> int:
         shape = coarse
     if not isinstance(transform.b, int):
         raise ValueError(f"transform must have an integer b, got {transform!r}")
+    _, h = model._plain("Monte Carlo RG samples")
+    if h != 0:
+        raise ValueError(
+            f"model must have h=0: Monte Carlo RG separates even and odd operators, "
+            f"got h={h:g}"
+        )
     return transform.b
 
 
@@ -325,11 +352,19 @@ def _result(
         return np.asarray(np.sqrt((_GROUPS - 1) * values.var(axis=0)))
 
     y_t_error, y_h_error = error(lambda e: e[0]), error(lambda e: e[2])
-    reason = _doubt(transform, ((y_t, y_t_error, "y_t"), (y_h, y_h_error, "y_h")))
+    even = operators.labels[: operators.n_even]
+    odd = operators.labels[operators.n_even :]
+    _, own_even, _, own_odd = sums.matrices(np.ones(_GROUPS))
+    reason = (
+        _no_fixed_point(transform)
+        or _repeated(own_even, even)
+        or _repeated(own_odd, odd)
+        or _doubt(((y_t, y_t_error, "y_t"), (y_h, y_h_error, "y_h")))
+    )
     return MCRGResult(
         b=b,
-        labels_even=operators.labels[: operators.n_even],
-        labels_odd=operators.labels[operators.n_even :],
+        labels_even=even,
+        labels_odd=odd,
         y_t=y_t,
         y_t_error=y_t_error,
         y_h=y_h,
@@ -343,20 +378,41 @@ def _result(
     )
 
 
-def _doubt(
-    transform: Transform, sectors: tuple[tuple[Floats, Floats, str], ...]
-) -> str:
-    """Why the exponents are not to be trusted, or nothing."""
-    if isinstance(transform, Decimation):
+def _repeated(own: Floats, labels: tuple[str, ...]) -> str:
+    """Name the first operator that adds nothing to those before it, and where."""
+    for level, matrix in enumerate(own):
+        k = _independent(matrix)
+        if k < len(labels):
+            other = "a constant"
+            if matrix[k, k] > 0:
+                other = f"a combination of {', '.join(labels[:k])}"
+            return (
+                f"after step {level + 1} the operator {labels[k]} coincides with "
+                f"{other}: the lattice is too small for it"
+            )
+    return ""
+
+
+def _no_fixed_point(transform: Transform) -> str:
+    steps = transform.transforms if isinstance(transform, Compose) else (transform,)
+    if all(isinstance(step, Decimation) for step in steps):
         return (
             "pure decimation has no fixed point at finite couplings in two dimensions"
         )
+    return ""
+
+
+def _doubt(sectors: tuple[tuple[Floats, Floats, str], ...]) -> str:
+    """Why the exponents are not to be trusted, or nothing."""
     for value, error, name in sectors:
         if value.shape[1] == 0:
             continue
         last = value[-2:, -1]
         if not np.isfinite(last).all():
             return f"{name} has no real eigenvalue above 0"
+        spread = error[-2:, -1]
+        if not (np.isfinite(spread).all() and (spread > 0).all()):
+            return f"{name} has no jackknife error"
         if len(last) < 2:
             continue
         gap = abs(float(last[1] - last[0]))

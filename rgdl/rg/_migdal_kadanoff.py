@@ -1,6 +1,7 @@
 """Migdal and Kadanoff: move bonds together, then sum over the spins between."""
 
 import math
+from collections.abc import Callable
 from typing import SupportsIndex
 
 import numpy as np
@@ -87,7 +88,7 @@ def migdal_kadanoff(
 
 def _differential(d: float, name: str) -> FixedPoint:
     def velocity(K: float) -> float:
-        return (d - 1) * K + 0.5 * math.sinh(2 * K) * math.log(math.tanh(K))
+        return (d - 1) * K - 0.5 * _product(K, math.sinh)
 
     low = 1e-3
     while velocity(low) > 0:
@@ -97,7 +98,7 @@ def _differential(d: float, name: str) -> FixedPoint:
         high *= 2
     K = brentq(velocity, low, high, xtol=1e-16, rtol=1e-15)
     # d/dK of the velocity; sinh 2K times the derivative of ln tanh K is 2
-    thermal = (d - 1) + math.cosh(2 * K) * math.log(math.tanh(K)) + 1.0
+    thermal = (d - 1) - _product(K, math.cosh) + 1.0
     magnetic = (d - 1) * (1 + 2 * K)
     return FixedPoint(
         name, 1.0, np.array([K]), ("nn",), np.array([thermal]), np.array([magnetic]), {}
@@ -200,9 +201,16 @@ def _log_cotangent(K: float) -> float:
     return math.log1p(2.0 / math.expm1(2 * K))
 
 
+def _product(K: float, f: Callable[[float], float]) -> float:
+    """-f(2K) ln tanh K for f = sinh or cosh: 1 + O(e^{-4K})."""
+    return 1.0 if K > 10 else f(2 * K) * _log_cotangent(K)
+
+
 def _power_ratio(K: float, b: float) -> float:
     """t^(b-1) (1 - t^2) / (1 - t^2b) with t = tanh K: sinh x / sinh b x, t = e^-x."""
     x = _log_cotangent(K)
+    if x == 0:
+        return 1 / b
     return math.sinh(x) / math.sinh(b * x)
 
 

@@ -1,6 +1,7 @@
 """Operators of Monte Carlo RG: sums of spin products over a lattice."""
 
 from collections.abc import Mapping, Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ __all__ = ["STANDARD_OPERATORS", "OperatorSet", "operator_sums"]
 
 Offset = tuple[int, int]
 Product = tuple[Offset, ...]
+
+_MAX_PRODUCTS = 1024  # RG_MAX_PRODUCTS of the core
 
 #: Swendsen's usual seven even and four odd operators of the square lattice, one product
 #: of each as offsets (rows, columns); the others follow by symmetry.
@@ -99,6 +102,11 @@ class OperatorSet:
         self.n_even, self.n_odd = len(even), len(odd)
         self.products = tuple(_images(products[name]) for name in self.labels)
         flat = [p for group in self.products for p in group]
+        if len(flat) > _MAX_PRODUCTS:
+            raise ValueError(
+                f"operators must have at most {_MAX_PRODUCTS} products with all their "
+                f"images, got {len(flat)}"
+            )
         self._offsets = np.array([o for p in flat for o in p], dtype=np.int64)
         self._starts = np.cumsum([0, *(len(p) for p in flat)]).astype(np.uint64)
         self._owners = np.repeat(
@@ -109,8 +117,18 @@ class OperatorSet:
     def __repr__(self) -> str:
         return f"OperatorSet({', '.join(self.labels)})"
 
+    def _check(self, shape: tuple[int, ...]) -> None:
+        """Raise what summing over lattices of `shape` would raise, at no cost."""
+        self._sums(pack_rows(np.empty((0, *shape), dtype=np.int8)), shape[1])
+
     def _sums(self, bits: npt.NDArray[np.uint64], width: int) -> npt.NDArray[np.int32]:
         """Sum over lattices of bits (n, n_rows, words): (n, n_operators)."""
+        most = max(map(len, self.products))
+        if bits.shape[1] * width * most > np.iinfo(np.int32).max:
+            raise ValueError(
+                f"lattices of {bits.shape[1]} x {width} sites must be smaller for "
+                f"operators of {most} products: sums have 32 bits"
+            )
         return _core.operator_sums(
             bits, width, self._offsets, self._starts, self._owners, len(self.labels)
         )
@@ -118,10 +136,10 @@ class OperatorSet:
 
 def _product(name: str, offsets: Sequence[Sequence[int]]) -> Product:
     try:
-        sites = tuple((int(row), int(column)) for row, column in offsets)
+        sites = tuple((index(row), index(column)) for row, column in offsets)
     except (TypeError, ValueError):
         raise TypeError(
-            f"operator {name!r} must be a list of offsets (rows, columns), "
+            f"operator {name!r} must be a list of offsets (rows, columns), integers, "
             f"got {offsets!r}"
         ) from None
     if not 1 <= len(sites) <= 8 or len(set(sites)) != len(sites):
@@ -170,7 +188,8 @@ def operator_sums(
 def pack_rows(spins: npt.NDArray[np.int8]) -> npt.NDArray[np.uint64]:
     """Bits of lattices (n, rows, columns), each row in words of its own."""
     n, n_rows, width = spins.shape
-    return _core.pack(spins.reshape(n * n_rows, width), -1).reshape(n, n_rows, -1)
+    words = -(-width // 64)
+    return _core.pack(spins.reshape(n * n_rows, width), -1).reshape(n, n_rows, words)
 
 
 def unpack_rows(bits: npt.NDArray[np.uint64], width: int) -> npt.NDArray[np.int8]:

@@ -14,9 +14,11 @@ from rgdl._states import (
 
 
 class Transform(ABC):
-    """A conditional distribution p(h|v), independent over the coarse variables.
+    """A conditional distribution p(h|v) of coarse variables h given fine ones v.
 
-    Subclasses: `Decimation`, `MajorityRule`, `RBMTransform`. Examples are there.
+    Subclasses: `Decimation`, `MajorityRule`, `Kadanoff`, `RBMTransform` and `Compose`.
+    Examples are there. Given v the coarse variables are independent, except behind a
+    random transform in a `Compose`.
 
     Attributes
     ----------
@@ -69,6 +71,13 @@ class Transform(ABC):
         -------
         up, down : ndarray of float64, shape (n, n_coarse)
             In nats; -inf for what cannot happen.
+
+        Raises
+        ------
+        ValueError
+            When v has another shape or holds other values than fine variables do.
+        TypeError
+            When the coarse variables are not independent, see `Compose`.
         """
 
     def log_prob(self, v: npt.ArrayLike, h: npt.ArrayLike) -> Floats:
@@ -93,10 +102,12 @@ class Transform(ABC):
         """
         up, down = self.log_probabilities(v)
         coarse = np.asarray(h)
-        if coarse.ndim < 1 or coarse.shape[0] != len(up) or coarse.size != up.size:
+        lattice = self.coarse_shape(np.shape(v)[1:])
+        expected = up.shape if lattice is None else (len(up), *lattice)
+        if coarse.shape != expected:
             raise ValueError(
                 f"h must hold {len(up)} rows of {up.shape[1]} coarse variables "
-                f"to fit v, got shape {coarse.shape}"
+                f"to fit v, in shape {expected}, got shape {coarse.shape}"
             )
         raised = self._is_up(coarse).reshape(up.shape)
         return np.asarray(np.where(raised, up, down).sum(axis=1))

@@ -43,6 +43,8 @@ _PROJECT = _BASIS.T / (_BASIS**2).sum(axis=0)[:, None]
 #: Plaquettes that share a bond, a diagonal, ..: coefficient to coupling per bond.
 _SHARED = np.array([2.0, 1.0, 1.0, 4.0, 1.0])
 
+_SCAN = 65  # values of p that `kadanoff_bound` tries first
+
 
 def _log_2cosh(x: Floats) -> Floats:
     return np.asarray(np.abs(x) + np.log1p(np.exp(-2 * np.abs(x))))
@@ -84,10 +86,16 @@ def _fixed_coefficients(p: float) -> Floats:
             if np.abs(change).max() < 1e-15:
                 break
         else:
-            raise ValueError(
-                f"p must have a nontrivial fixed point between its sinks, got {p}"
-            )
+            raise _no_fixed_point(p)
+    if v[1] <= 0:  # Newton has left for another branch
+        raise _no_fixed_point(p)
     return v
+
+
+def _no_fixed_point(p: float) -> ValueError:
+    return ValueError(
+        f"p must have a nontrivial fixed point (from about 0.647 to 1.2), got {p}"
+    )
 
 
 def _tilt(p: float) -> float:
@@ -126,7 +134,7 @@ def kadanoff_variational(*, p: float | None = None) -> FixedPoint:
     Raises
     ------
     ValueError, TypeError
-        When p has no such fixed point (it has one from about 0.64 to 1.1).
+        When p has no such fixed point (it has one from about 0.647 to 1.2).
 
     Notes
     -----
@@ -149,9 +157,7 @@ def kadanoff_variational(*, p: float | None = None) -> FixedPoint:
     else:
         p = _validate.finite(p, "p")
         if not 0.6 <= p <= 1.2:
-            raise ValueError(
-                f"p must lie between about 0.64 and 1.1 to have a fixed point, got {p}"
-            )
+            raise _no_fixed_point(p)
     v = _fixed_coefficients(p)
     _, given = _step(v, p)
     slopes = _jacobian(given)
@@ -286,13 +292,19 @@ def kadanoff_bound(
     if p is not None:
         p = _validate.finite(p, "p")
         return FreeEnergyBound(_log_z(K, h, p), p)
+    # in a field there are several minima: scan before descending
+    grid = np.linspace(0.0, 2.0 + 2.0 * abs(K) + abs(h), _SCAN)
+    values = [_log_z(K, h, float(x)) for x in grid]
+    at = int(np.argmin(values))
     best = minimize_scalar(
         lambda x: _log_z(K, h, x),
-        bounds=(0.0, 2.0 + 2.0 * abs(K) + abs(h)),
+        bounds=(float(grid[max(at - 1, 0)]), float(grid[min(at + 1, _SCAN - 1)])),
         method="bounded",
         options={"xatol": 1e-9},
     )
-    return FreeEnergyBound(float(best.fun), float(best.x))
+    if best.fun < values[at]:
+        return FreeEnergyBound(float(best.fun), float(best.x))
+    return FreeEnergyBound(values[at], float(grid[at]))
 
 
 def _log_z(K: float, h: float, p: float) -> float:
@@ -302,4 +314,4 @@ def _log_z(K: float, h: float, p: float) -> float:
         v = _step(v, p)[0]
         total += 0.25**n * v[0]
         v[0] = 0.0
-    return total
+    return float(total)

@@ -40,6 +40,7 @@ static void sizes_are_checked(void)
 static void majority_counts_blocks_of_any_length(void)
 {
     const size_t extents[2] = {6, 6};
+    rg_block_stream_t random = {.next = 0};
     for (size_t b = 2; b <= 3; b++) {
         rg_blocking_t blocking;
         CHECK(rg_blocking_init(&blocking, extents, 2, b) == RG_OK);
@@ -48,7 +49,7 @@ static void majority_counts_blocks_of_any_length(void)
         for (size_t i = 0; i < 36; i++) {
             fine[i] = (i * i * 7 + i / 5) % 3 == 0 ? 1 : -1;
         }
-        CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, 0, fine, 1, coarse) == RG_OK);
+        CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, &random, 0, fine, 1, coarse) == RG_OK);
         for (size_t t = 0; t < blocking.n_blocks; t++) {
             size_t x = t / (6 / b) * b;
             size_t y = t % (6 / b) * b;
@@ -73,8 +74,9 @@ static void ties_follow_the_stream(void)
     }
     const size_t extents[1] = {4};
     rg_blocking_t blocking;
+    rg_block_stream_t random = {.next = 0};
     CHECK(rg_blocking_init(&blocking, extents, 1, 2) == RG_OK);
-    CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, 0, fine, N, coarse) == RG_OK);
+    CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, &random, 0, fine, N, coarse) == RG_OK);
     for (size_t group = 0; group < 3; group++) {
         rg_stream_t stream;
         rg_stream_init(&stream, KEY, RG_PURPOSE_TIES, group);
@@ -87,9 +89,43 @@ static void ties_follow_the_stream(void)
             }
         }
     }
-    CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, 512, fine, N - 512, later) == RG_OK);
+    CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, &random, 512, fine, N - 512, later) == RG_OK);
     CHECK(memcmp(later, coarse + 2 * 512, sizeof later) == 0);
-    CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, 100, fine, 1, later) == RG_ERR_ARGUMENT);
+    CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, &random, 100, fine, 1, later) ==
+          RG_ERR_ARGUMENT);
+}
+
+/* slices that end inside a group of 512 configurations must not show */
+static void slices_do_not_show(void)
+{
+    enum { N = 1030, SITES = 4 * 4 };
+    static int8_t fine[N * SITES];
+    static uint64_t bits[N * 4];
+    static int8_t whole[2][N * 4];
+    static int8_t sliced[2][N * 4];
+    static uint64_t whole_rows[N * 2];
+    static uint64_t sliced_rows[N * 2];
+    for (size_t i = 0; i < (size_t)N * SITES; i++) {
+        fine[i] = (i * 2654435761u >> 7) % 2 ? 1 : -1;
+    }
+    const size_t extents[2] = {4, 4};
+    rg_blocking_t blocking;
+    CHECK(rg_blocking_init(&blocking, extents, 2, 2) == RG_OK);
+    CHECK(rg_bits_pack(fine, (size_t)N * 4, 4, -1, 1, bits) == RG_OK);
+    rg_block_stream_t random[3] = {{.next = 0}};
+    CHECK(rg_majority(&blocking, 0, KEY, &random[0], 0, fine, N, whole[0]) == RG_OK);
+    CHECK(rg_kadanoff(&blocking, 0.3, KEY, &random[0], 0, fine, N, whole[1]) == RG_OK);
+    CHECK(rg_majority_rows(4, 4, 0, KEY, &random[0], 0, bits, N, whole_rows) == RG_OK);
+    for (size_t c = 0; c < N; c += 103) {
+        const int8_t *from = fine + c * SITES;
+        CHECK(rg_majority(&blocking, 0, KEY, &random[0], c, from, 103, sliced[0] + 4 * c) == RG_OK);
+        CHECK(rg_kadanoff(&blocking, 0.3, KEY, &random[1], c, from, 103, sliced[1] + 4 * c) ==
+              RG_OK);
+        CHECK(rg_majority_rows(4, 4, 0, KEY, &random[2], c, bits + 4 * c, 103,
+                               sliced_rows + 2 * c) == RG_OK);
+    }
+    CHECK(memcmp(sliced, whole, sizeof whole) == 0);
+    CHECK(memcmp(sliced_rows, whole_rows, sizeof whole_rows) == 0);
 }
 
 /* int8 and bit rows must agree, coins included, for rows of one and of several words */
@@ -101,6 +137,7 @@ static void rows_of_bits_give_the_same_blocks(void)
     static uint64_t bits[N * ROWS * 4];
     static uint64_t blocks[N * ROWS / 2 * 4];
     static uint64_t expected[N * ROWS / 2 * 4];
+    rg_block_stream_t random = {.next = 0};
     const size_t widths[] = {2, 6, 62, 64, 66, 128, 130, 200};
     for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
         size_t width = widths[i];
@@ -112,16 +149,16 @@ static void rows_of_bits_give_the_same_blocks(void)
         CHECK(rg_blocking_init(&blocking, extents, 2, 2) == RG_OK);
         CHECK(rg_bits_pack(fine, (size_t)N * ROWS, width, -1, 1, bits) == RG_OK);
         for (int ties = 0; ties < 2; ties++) {
-            CHECK(rg_majority(&blocking, ties, KEY, 0, fine, N, coarse) == RG_OK);
-            CHECK(rg_majority_rows(ROWS, width, ties, KEY, 0, bits, N, blocks) == RG_OK);
+            CHECK(rg_majority(&blocking, ties, KEY, &random, 0, fine, N, coarse) == RG_OK);
+            CHECK(rg_majority_rows(ROWS, width, ties, KEY, &random, 0, bits, N, blocks) == RG_OK);
             size_t words = rg_bits_words(width / 2) * N * ROWS / 2;
             CHECK(rg_bits_pack(coarse, N * ROWS / 2, width / 2, -1, 1, expected) == RG_OK);
             CHECK(memcmp(blocks, expected, words * sizeof *blocks) == 0);
         }
     }
-    CHECK(rg_majority_rows(3, 4, 0, KEY, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
-    CHECK(rg_majority_rows(4, 5, 0, KEY, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
-    CHECK(rg_majority_rows(4, 4, 2, KEY, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
+    CHECK(rg_majority_rows(3, 4, 0, KEY, &random, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
+    CHECK(rg_majority_rows(4, 5, 0, KEY, &random, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
+    CHECK(rg_majority_rows(4, 4, 2, KEY, &random, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
 }
 
 static void strong_kadanoff_blocks_are_majorities(void)
@@ -130,16 +167,17 @@ static void strong_kadanoff_blocks_are_majorities(void)
     const int8_t fine[9] = {1, 1, -1, -1, -1, 1, 1, 1, 1};
     int8_t coarse[3];
     rg_blocking_t blocking;
+    rg_block_stream_t random = {.next = 0};
     CHECK(rg_blocking_init(&blocking, extents, 1, 3) == RG_OK);
-    CHECK(rg_kadanoff(&blocking, 50.0, KEY, 0, fine, 1, coarse) == RG_OK);
+    CHECK(rg_kadanoff(&blocking, 50.0, KEY, &random, 0, fine, 1, coarse) == RG_OK);
     CHECK(coarse[0] == 1 && coarse[1] == -1 && coarse[2] == 1);
-    CHECK(rg_kadanoff(&blocking, -50.0, KEY, 0, fine, 1, coarse) == RG_OK);
+    CHECK(rg_kadanoff(&blocking, -50.0, KEY, &random, 0, fine, 1, coarse) == RG_OK);
     CHECK(coarse[0] == -1 && coarse[1] == 1 && coarse[2] == -1);
-    CHECK(rg_kadanoff(&blocking, 1.0, KEY, 7, fine, 1, coarse) == RG_ERR_ARGUMENT);
+    CHECK(rg_kadanoff(&blocking, 1.0, KEY, &random, 7, fine, 1, coarse) == RG_ERR_ARGUMENT);
 #ifdef RG_TEST
     for (long n = 0; n < 3; n++) {
         rg_test_fail_allocation_after(n);
-        CHECK(rg_kadanoff(&blocking, 1.0, KEY, 0, fine, 1, coarse) == RG_ERR_MEMORY);
+        CHECK(rg_kadanoff(&blocking, 1.0, KEY, &random, 0, fine, 1, coarse) == RG_ERR_MEMORY);
     }
     rg_test_fail_allocation_after(-1);
 #endif
@@ -150,14 +188,17 @@ static void majority_reports_errors(void)
     int8_t fine[6] = {1, -1, 1, 1, 0, 1};
     int8_t coarse[3];
     const size_t extents[1] = {6};
+    rg_block_stream_t random = {.next = 0};
     for (size_t b = 2; b <= 3; b++) {
         rg_blocking_t blocking;
         CHECK(rg_blocking_init(&blocking, extents, 1, b) == RG_OK);
-        CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, 0, fine, 1, coarse) == RG_ERR_VALUES);
+        CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, &random, 0, fine, 1, coarse) ==
+              RG_ERR_VALUES);
 #ifdef RG_TEST
         for (long n = 0; n < 2; n++) {
             rg_test_fail_allocation_after(n);
-            CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, 0, fine, 1, coarse) == RG_ERR_MEMORY);
+            CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, &random, 0, fine, 1, coarse) ==
+                  RG_ERR_MEMORY);
         }
         rg_test_fail_allocation_after(-1);
 #endif
@@ -169,6 +210,7 @@ static const harness_test_t TESTS[] = {
     TEST(sizes_are_checked),
     TEST(majority_counts_blocks_of_any_length),
     TEST(ties_follow_the_stream),
+    TEST(slices_do_not_show),
     TEST(rows_of_bits_give_the_same_blocks),
     TEST(strong_kadanoff_blocks_are_majorities),
     TEST(majority_reports_errors),
