@@ -3,7 +3,6 @@
 import itertools
 import math
 import pickle
-import re
 
 import numpy as np
 import pytest
@@ -306,10 +305,10 @@ def test_bad_couplings_fields_and_boundaries_are_refused(change, error, message)
 )
 def test_what_needs_the_plain_model_says_so(change):
     model = rgdl.Ising(4, K=0.5, **change)
-    with pytest.raises(ValueError, match=re.escape("sample draws from nearest-neigh")):
-        rgdl.sample(model, 4)
-    with pytest.raises(ValueError, match="from_ising knows nearest-neighbour"):
-        rgdl.RBM.from_ising(model)
+    assert rgdl.sample(model, 4, rng=0).shape == (4, 4)
+    for method in ("wolff", "swendsen-wang", "perfect"):
+        with pytest.raises(ValueError, match="nearest-neighbour"):
+            rgdl.sample(model, 4, method=method)
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (33, 35), (9, 7)])
