@@ -20,17 +20,18 @@ FN void planes_turn(plane256_t *planes, size_t n_words)
     }
 }
 
-/* carry, *low = the two bits of a + b + *low. */
-INLINE plane256_t add_planes(plane256_t *low, plane256_t a, plane256_t b)
+/* *carry, *low = the two bits of a + b + *low. By pointers: without AVX a plane is no register. */
+INLINE void add_planes(plane256_t *carry, plane256_t *low, const plane256_t *a, const plane256_t *b)
 {
-    plane256_t odd = *low ^ a;
-    plane256_t carry = (*low & a) | (odd & b);
-    *low = odd ^ b;
-    return carry;
+    plane256_t odd = *low ^ *a;
+    plane256_t both = (*low & *a) | (odd & *b);
+    *low = odd ^ *b;
+    *carry = both;
 }
 
-FN void carry_on(plane256_t *counts, plane256_t carry, size_t level)
+FN void carry_on(plane256_t *counts, const plane256_t *bits, size_t level)
 {
+    plane256_t carry = *bits;
     uint64_t any = 1;
     while (any != 0) {
         plane256_t both = counts[level] & carry;
@@ -40,72 +41,83 @@ FN void carry_on(plane256_t *counts, plane256_t carry, size_t level)
     }
 }
 
-/* Add the bits of next(0) .. next(7) to the levels ones, twos, fours and counts[3], ..: a tree of
- * adders, five operations per bit and one carry in eight. */
-#define COUNT_EIGHT(next)                                        \
-    {                                                            \
-        plane256_t two_a = add_planes(&ones, next(0), next(1));  \
-        plane256_t two_b = add_planes(&ones, next(2), next(3));  \
-        plane256_t four_a = add_planes(&twos, two_a, two_b);     \
-        two_a = add_planes(&ones, next(4), next(5));             \
-        two_b = add_planes(&ones, next(6), next(7));             \
-        plane256_t four_b = add_planes(&twos, two_a, two_b);     \
-        carry_on(counts, add_planes(&fours, four_a, four_b), 3); \
-    }
+/* Bits waiting to be counted, of weight 1, 2 and 4. */
+typedef struct {
+    plane256_t ones, twos, fours;
+} waiting_t;
 
-INLINE plane256_t product_of(const rg_terms_t *terms, size_t term, const plane256_t *planes)
+/* A tree of adders: five operations per bit and one carry in eight. */
+INLINE void count_eight(plane256_t *counts, waiting_t *sum, const plane256_t p[8])
+{
+    plane256_t a;
+    plane256_t b;
+    plane256_t four;
+    plane256_t eight;
+    add_planes(&a, &sum->ones, &p[0], &p[1]);
+    add_planes(&b, &sum->ones, &p[2], &p[3]);
+    add_planes(&four, &sum->twos, &a, &b);
+    add_planes(&a, &sum->ones, &p[4], &p[5]);
+    add_planes(&b, &sum->ones, &p[6], &p[7]);
+    add_planes(&a, &sum->twos, &a, &b);
+    add_planes(&eight, &sum->fours, &four, &a);
+    carry_on(counts, &eight, 3);
+}
+
+INLINE void count_waiting(plane256_t *counts, const waiting_t *sum)
+{
+    carry_on(counts, &sum->ones, 0);
+    carry_on(counts, &sum->twos, 1);
+    carry_on(counts, &sum->fours, 2);
+}
+
+INLINE void take_product(const rg_terms_t *terms, size_t term, const plane256_t *planes,
+                         plane256_t *product)
 {
     const uint32_t *sites = terms->sites + terms->starts[term];
     size_t order = terms->starts[term + 1] - terms->starts[term];
     if (order == 2) {
-        return planes[sites[0]] ^ planes[sites[1]];
+        *product = planes[sites[0]] ^ planes[sites[1]];
+        return;
     }
     if (order == 4) {
-        return planes[sites[0]] ^ planes[sites[1]] ^ planes[sites[2]] ^ planes[sites[3]];
+        *product = planes[sites[0]] ^ planes[sites[1]] ^ planes[sites[2]] ^ planes[sites[3]];
+        return;
     }
     plane256_t whole = {0};
     for (size_t k = 0; k < order; k++) {
         whole ^= planes[sites[k]];
     }
-    return whole;
+    *product = whole;
 }
 
 FN void terms_count(const rg_terms_t *terms, size_t first, size_t stop, const plane256_t *planes,
                     plane256_t *counts)
 {
-    plane256_t ones = {0};
-    plane256_t twos = {0};
-    plane256_t fours = {0};
+    waiting_t sum = {0};
+    plane256_t p[8];
     size_t t = first;
     for (; stop - t >= 8; t += 8) {
-#define NEXT(k) product_of(terms, t + (k), planes)
-        COUNT_EIGHT(NEXT)
-#undef NEXT
+        for (size_t k = 0; k < 8; k++) {
+            take_product(terms, t + k, planes, &p[k]);
+        }
+        count_eight(counts, &sum, p);
     }
-    carry_on(counts, ones, 0);
-    carry_on(counts, twos, 1);
-    carry_on(counts, fours, 2);
+    count_waiting(counts, &sum);
     for (; t < stop; t++) {
-        carry_on(counts, product_of(terms, t, planes), 0);
+        take_product(terms, t, planes, &p[0]);
+        carry_on(counts, &p[0], 0);
     }
 }
 
 FN void spins_count(const plane256_t *planes, size_t n_sites, plane256_t *counts)
 {
-    plane256_t ones = {0};
-    plane256_t twos = {0};
-    plane256_t fours = {0};
+    waiting_t sum = {0};
     size_t i = 0;
     for (; n_sites - i >= 8; i += 8) {
-#define NEXT(k) planes[i + (k)]
-        COUNT_EIGHT(NEXT)
-#undef NEXT
+        count_eight(counts, &sum, planes + i);
     }
-    carry_on(counts, ones, 0);
-    carry_on(counts, twos, 1);
-    carry_on(counts, fours, 2);
+    count_waiting(counts, &sum);
     for (; i < n_sites; i++) {
-        carry_on(counts, planes[i], 0);
+        carry_on(counts, &planes[i], 0);
     }
 }
-#undef COUNT_EIGHT
