@@ -562,9 +562,9 @@ def test_pseudo_likelihood_is_the_definition():
 
 def test_diagnose_speaks_in_hintons_rules():
     s = (spins(300) + 1) // 2
-    healthy = RBM(8, units="binary", n_epochs=5, rng=0).fit(s)
+    healthy = RBM(8, units="binary", n_epochs=5, learning_rate=0.02, rng=0).fit(s)
     assert healthy.diagnose() == []
-    sick = RBM(8, units="binary", n_epochs=5, rng=0).fit(s)
+    sick = RBM(8, units="binary", n_epochs=5, learning_rate=0.02, rng=0).fit(s)
     sick.hidden_means_[:2], sick.hidden_means_[2] = 0.001, 0.999
     sick.history_["free_energy_model"] = [50.0] * 5
     sick.history_["update_ratio"][-1] = 0.4
