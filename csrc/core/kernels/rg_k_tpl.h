@@ -167,8 +167,10 @@ const rg_kernels_t RG_K_TABLE = {
     .row_means_f64 = row_means_f64,
     .factors_f32 = factors_f32,
     .factors_f64 = factors_f64,
-    .update_f32 = update_f32,
-    .update_f64 = update_f64,
+    .update_start_f32 = update_start_f32,
+    .update_start_f64 = update_start_f64,
+    .update_finish_f32 = update_finish_f32,
+    .update_finish_f64 = update_finish_f64,
     .soft_products = soft_products,
     .transpose64 = transpose64,
 };
