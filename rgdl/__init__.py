@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     import rgdl.mapping as mapping
     import rgdl.observables as observables
     import rgdl.plot as plot
+    import rgdl.rbm as rbm
+    import rgdl.receptive as receptive
     import rgdl.rg as rg
     import rgdl.stats as stats
     from rgdl.bits import pack, unpack
     from rgdl.config import show_config
-    from rgdl.couplings import Couplings
+    from rgdl.couplings import Couplings, LatticeCouplings
     from rgdl.dbn import DBN
+    from rgdl.density import DensityOfStates, wang_landau
     from rgdl.experiments import reproduce
     from rgdl.ising import Ising
     from rgdl.rbm import RBM
@@ -51,9 +54,11 @@ __all__ = [
     "ConvergenceError",
     "Couplings",
     "DataWarning",
+    "DensityOfStates",
     "EquilibrationWarning",
     "FileFormatError",
     "Ising",
+    "LatticeCouplings",
     "Report",
     "RgdlError",
     "Trace",
@@ -63,6 +68,8 @@ __all__ = [
     "observables",
     "pack",
     "plot",
+    "rbm",
+    "receptive",
     "reproduce",
     "rg",
     "sample",
@@ -71,6 +78,7 @@ __all__ = [
     "stats",
     "temper",
     "unpack",
+    "wang_landau",
 ]
 
 # Where each name lives; modules load on first use (PEP 562), so that `import rgdl`
@@ -79,7 +87,9 @@ _HOME = {
     "DBN": "dbn",
     "RBM": "rbm",
     "Couplings": "couplings",
+    "DensityOfStates": "density",
     "Ising": "ising",
+    "LatticeCouplings": "couplings",
     "Report": "report",
     "Trace": "trace",
     "pack": "bits",
@@ -89,8 +99,19 @@ _HOME = {
     "simulate": "simulation",
     "temper": "tempering",
     "unpack": "bits",
+    "wang_landau": "density",
 }
-_MODULES = ("exact", "fss", "mapping", "observables", "plot", "rg", "stats")
+_MODULES = (
+    "exact",
+    "fss",
+    "mapping",
+    "observables",
+    "plot",
+    "rbm",
+    "receptive",
+    "rg",
+    "stats",
+)
 
 
 def __getattr__(name: str) -> Any:

@@ -88,6 +88,10 @@ def rbm_gibbs(
     first_step: int,
     workers: int,
     progress: Progress,
+    *,
+    clamped: Bits | None = None,
+    records: Bits | None = None,
+    record_every: int = 1,
 ) -> None: ...
 def rbm_mean(
     weights: Real,
@@ -212,7 +216,13 @@ def states_table(
 
 # block
 def decimate(spins: npt.NDArray[np.int8], b: int) -> npt.NDArray[np.int8]: ...
-def majority(spins: npt.NDArray[np.int8], b: int, key: Key) -> npt.NDArray[np.int8]: ...
+def majority(
+    spins: npt.NDArray[np.int8], b: int, ties: int, key: Key
+) -> npt.NDArray[np.int8]: ...
+def majority_rows(bits: Bits, n_columns: int, ties: int, key: Key) -> Bits: ...
+def kadanoff(
+    spins: npt.NDArray[np.int8], b: int, strength: float, key: Key
+) -> npt.NDArray[np.int8]: ...
 
 # packed chains of any model
 def stream_states(
@@ -327,4 +337,61 @@ def gemm(
     transpose_b: bool,
     alpha: float,
     beta: float,
+) -> None: ...
+def unit_sums(
+    x: npt.NDArray[np.float64], bias: npt.NDArray[np.float64], spin: bool
+) -> npt.NDArray[np.float64]: ...
+
+# operators
+def operator_sums(
+    bits: Bits,
+    n_columns: int,
+    offsets: npt.NDArray[np.int64],
+    starts: npt.NDArray[np.uint64],
+    owners: npt.NDArray[np.uint64],
+    n_operators: int,
+) -> npt.NDArray[np.int32]: ...
+
+# walks in energy
+def histogram_learn(
+    sites: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.int32],
+    spins: npt.NDArray[np.int8],
+    streams: Bits,
+    log_g: npt.NDArray[np.float64],
+    log_f: float,
+    attempts: int,
+    workers: int,
+    progress: Progress,
+) -> tuple[npt.NDArray[np.uint64], bool]: ...
+def histogram_produce(
+    sites: npt.NDArray[np.uint32],
+    starts: npt.NDArray[np.uint64],
+    values: npt.NDArray[np.int32],
+    spins: npt.NDArray[np.int8],
+    streams: Bits,
+    log_g: npt.NDArray[np.float64],
+    first: int,
+    last: int,
+    attempts: int,
+    workers: int,
+    progress: Progress,
+) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]: ...
+
+# annealing
+def rbm_anneal(
+    weights: Real,
+    transposed: Real,
+    visible_bias: Real,
+    hidden_bias: Real,
+    base_bias: Real,
+    spin: bool,
+    betas: npt.NDArray[np.float64],
+    visible: Bits,
+    log_weight: npt.NDArray[np.float64],
+    slope: npt.NDArray[np.float64] | None,
+    key: Key,
+    workers: int,
+    progress: Progress,
 ) -> None: ...

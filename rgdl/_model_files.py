@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rgdl.couplings import Couplings
+from rgdl.couplings import Couplings, LatticeCouplings
 from rgdl.ising import Ising
 
 __all__ = ["model_from_file", "model_to_file"]
@@ -26,7 +26,7 @@ def model_to_file(model: Ising) -> tuple[dict[str, Any], dict[str, npt.NDArray[A
     else:
         arrays[_FIELD] = model.h
     couplings = model.couplings
-    if isinstance(couplings, Couplings):
+    if isinstance(couplings, Couplings | LatticeCouplings):
         raise ValueError("a model with a rgdl.Couplings cannot be saved yet")
     if isinstance(couplings, dict):
         meta["couplings"] = [[key, value] for key, value in couplings.items()]

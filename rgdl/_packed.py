@@ -33,17 +33,27 @@ class PackedChains:
 
 
 def start_chains(
-    n_sites: int, chains: int, key: Key, *, up: bool = False
+    n_sites: int,
+    chains: int,
+    key: Key,
+    *,
+    up: bool = False,
+    coin: bool = False,
+    purpose: int = _core.PURPOSE_SIMULATE,
+    first: int = 0,
 ) -> PackedChains:
-    """Make chains in whole blocks of 512, random or all up; block b has streams b."""
-    blocks = range(-(-chains // _BLOCK))
+    """Make chains in whole blocks of 512: random, all up, or all one way by a coin.
+
+    Block b has streams first + b of `purpose`.
+    """
+    blocks = -(-chains // _BLOCK)
+    words = np.empty((blocks, n_sites, 8), dtype=np.uint64)
     if up:
-        words = np.full((len(blocks), n_sites, 8), 2**64 - 1, dtype=np.uint64)
-    else:
-        purpose = _core.PURPOSE_START
-        planes = [_core.stream_planes(key, purpose, b, n_sites) for b in blocks]
-        words = np.array(planes, dtype=np.uint64).reshape(len(blocks), n_sites, 8)
-    streams = _core.stream_states(key, _core.PURPOSE_SIMULATE, 0, len(blocks))
+        words[...] = 2**64 - 1
+    for b in range(0 if up else blocks):
+        n_planes = 1 if coin else n_sites
+        words[b] = _core.stream_planes(key, _core.PURPOSE_START, b, n_planes)
+    streams = _core.stream_states(key, purpose, first, blocks)
     return PackedChains(words, streams)
 
 
@@ -54,12 +64,14 @@ def advance(
     *,
     draws: int,
     thin: int = 1,
+    part: float = 1.0,
     workers: int = 1,
     update: Callable[[float], None] | None = None,
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Do draws x thin sweeps in place: energy and magnetisation (chain, draw) per site.
 
-    "local" is Metropolis with every eighth sweep heat bath. After an interrupt the
+    "local" is Metropolis with every eighth sweep heat bath; `part` multiplies K (not
+    the external field). After an interrupt the
     state holds valid spins, but sites of two sweeps.
     """
     terms = model._terms()
@@ -68,7 +80,7 @@ def advance(
         terms.starts,
         terms.relative,
         terms.h,
-        terms.scale,
+        part * terms.scale,
         LOCAL_METHODS[method],
         state.words,
         state.streams,

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl import _core
-from rgdl.couplings import Couplings
+from rgdl.couplings._base import BaseCouplings
 
 __all__ = [
     "CouplingKey",
@@ -29,7 +29,6 @@ CouplingKey: TypeAlias = str | int | Offset | tuple[Offset, ...]
 
 LOW_BITS = 6  # spins that are the lanes of a vector when states are enumerated
 _LEVELS = 1 << 20  # most entries of the histogram of an integer walk
-_NOISE = 2.0**-50  # of the sum of all sizes: couplings below are rounding
 _REACH = 4  # of the pairs that names by distance know
 
 
@@ -142,8 +141,15 @@ class Terms:
         """The external field where it is the same on every site, else None."""
         return float(self.h[0]) if (self.h == self.h[0]).all() else None
 
-    def integers(self) -> tuple[float, npt.NDArray[np.int64]] | None:
-        """(u, j) with relative = u j up to rounding and j small integers, or None."""
+    def integers(
+        self, rows: int | None = None
+    ) -> tuple[float, npt.NDArray[np.int64]] | None:
+        """(u, j) with relative = u j up to rounding and j small integers, or None.
+
+        `rows` histograms of all energies must fit: by default one for each
+        magnetisation.
+        """
+        rows = self.n_sites + 1 if rows is None else rows
         size = np.abs(self.relative[self.relative != 0])
         if not len(size):
             return 1.0, np.zeros(len(self.relative), dtype=np.int64)
@@ -153,7 +159,7 @@ class Terms:
                 return None
             whole = np.rint(self.relative / unit)
             levels = 2 * float(np.abs(whole).sum()) + 1
-            if levels * (self.n_sites + 1) > _LEVELS:
+            if levels * rows > _LEVELS:
                 return None
             error = np.abs(self.relative - unit * whole)
             if (error <= 2 * np.spacing(np.abs(self.relative))).all():
@@ -370,24 +376,12 @@ def pairs_of_matrix(matrix: Any, n_sites: int) -> tuple[npt.NDArray[np.int64], F
     return np.stack([row[rank], column[rank]], axis=1), values[rank]
 
 
-def terms_of_couplings(couplings: Couplings, *, h: npt.ArrayLike) -> Terms:
-    """Terms of reduced couplings, without what is only rounding."""
-    coefficients = couplings.coefficients()
-    size = np.abs(coefficients)
-    size[0] = 0.0
-    masks = np.flatnonzero(size > _NOISE * size.sum())
-    order = np.bitwise_count(masks.astype(np.uint64))
-    groups = []
-    for count in np.unique(order).tolist():
-        chosen = masks[order == count]
-        bits = chosen[:, None] >> np.arange(couplings.n_spins) & 1
-        sites = np.nonzero(bits)[1].reshape(-1, count)
-        rank = np.argsort(coefficients[chosen], kind="stable")
-        groups.append((sites[rank], coefficients[chosen][rank]))
+def terms_of_couplings(couplings: BaseCouplings, *, h: npt.ArrayLike) -> Terms:
+    """Terms of reduced couplings; an unknown constant counts 0."""
     return Terms.of_groups(
         couplings.n_spins,
-        groups,
+        couplings.site_groups(),
         scale=1.0,
         h=h,
-        constant=float(coefficients[0]),
+        constant=couplings.constant or 0.0,
     )

@@ -9,10 +9,12 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from rgdl import _validate
+from rgdl._belief import likelihood_bound
 from rgdl._progress import Progress
 from rgdl._rng import RngLike, draw_key
 from rgdl._units import Packed, pack_units
-from rgdl.rbm import RBM
+from rgdl.rbm import RBM, LogZ, Measured
+from rgdl.receptive import FieldSizes, field_sizes, half_maximum
 
 __all__ = ["DBN"]
 
@@ -135,7 +137,7 @@ class DBN(TransformerMixin, BaseEstimator):
         check_is_fitted(self, "layers_")
         means: npt.NDArray[Any] = self.layers_[0].transform(X)
         for layer in self.layers_[1:]:
-            means = layer._dense_mean(means @ layer.W_ + layer.c_)
+            means = layer._means_up(means)
         return means
 
     def transform(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
@@ -228,6 +230,211 @@ class DBN(TransformerMixin, BaseEstimator):
             states = layer.sample_visible(states, rng=generator)
         return states.reshape(-1, *self.lattice_shape_)
 
+    def sample_hidden(
+        self, X: npt.ArrayLike, layer: int = -1, *, rng: RngLike = None
+    ) -> Any:
+        r"""Draw the hidden units of a layer by a pass of samples upwards.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, features) or (n, \*lattice)
+        layer : int, default -1
+            0 is the layer on the data; negative counts from the top.
+        rng : None, int, SeedSequence, BitGenerator or Generator
+
+        Returns
+        -------
+        ndarray of int8 (spin) or uint8 (binary), shape (n, layers[layer])
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `RBM.sample_hidden`, or when there is no such layer.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> rbm = rgdl.RBM(units="spin", n_epochs=1, rng=1)
+        >>> rgdl.DBN((8, 2), rbm=rbm).fit(s).sample_hidden(s, 0, rng=0).shape
+        (200, 8)
+        """
+        generator = np.random.default_rng(draw_key(rng).tolist())
+        states = X
+        for machine in self.layers_[: self._depth(layer) + 1]:
+            states = machine.sample_hidden(states, rng=generator)
+        return states
+
+    def sample_visible(
+        self, h: npt.ArrayLike, layer: int = -1, *, rng: RngLike = None
+    ) -> Any:
+        r"""Draw the data units by a pass of samples downwards (ancestral sampling).
+
+        Parameters
+        ----------
+        h : array_like, shape (n, layers[layer])
+            Hidden units of a layer.
+        layer : int, default -1
+        rng : None, int, SeedSequence, BitGenerator or Generator
+
+        Returns
+        -------
+        ndarray of int8 (spin) or uint8 (binary), shape (n, \*lattice_shape_)
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `RBM.sample_visible`, or when there is no such layer.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> dbn = rgdl.DBN((8, 2), rbm=rgdl.RBM(n_epochs=1, rng=1)).fit(s)
+        >>> dbn.sample_visible([[1, -1]], rng=0).shape
+        (1, 4, 4)
+        """
+        generator = np.random.default_rng(draw_key(rng).tolist())
+        states: Any = h
+        for machine in reversed(self.layers_[: self._depth(layer) + 1]):
+            states = machine.sample_visible(states, rng=generator)
+        return states.reshape(-1, *self.lattice_shape_)
+
+    def gibbs(self, v: npt.ArrayLike, k: int = 1, *, rng: RngLike = None) -> Any:
+        r"""Up by samples, k Gibbs steps of the top machine, and down by samples.
+
+        Parameters
+        ----------
+        v : array_like, shape (n, features) or (n, \*lattice)
+        k : int, default 1
+        rng : None, int, SeedSequence, BitGenerator or Generator
+
+        Returns
+        -------
+        ndarray of int8 (spin) or uint8 (binary), shape (n, \*lattice_shape_)
+            Distributed as `sample` for large k, whatever v.
+
+        Raises
+        ------
+        ValueError, TypeError
+            As `RBM.gibbs`.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> dbn = rgdl.DBN((8, 2), rbm=rgdl.RBM(n_epochs=1, rng=1)).fit(s)
+        >>> dbn.gibbs(s[:3], k=2, rng=0).shape
+        (3, 4, 4)
+        """
+        check_is_fitted(self, "layers_")
+        generator = np.random.default_rng(draw_key(rng).tolist())
+        states: Any = v
+        for machine in self.layers_[:-1]:
+            states = machine.sample_hidden(states, rng=generator)
+        states = self.layers_[-1].gibbs(states, k, rng=generator)
+        for machine in reversed(self.layers_[:-1]):
+            states = machine.sample_visible(states, rng=generator)
+        return states.reshape(-1, *self.lattice_shape_)
+
+    def log_likelihood_bound(
+        self,
+        X: npt.ArrayLike,
+        *,
+        draws: int = 100,
+        log_z: LogZ | None = None,
+        rng: RngLike = None,
+    ) -> Measured:
+        r"""Lower bound on the mean log-likelihood: minus it bounds the NLL from above.
+
+        Parameters
+        ----------
+        X : array_like, shape (n, features) or (n, \*lattice)
+        draws : int, default 100
+            Upward passes that are averaged.
+        log_z : LogZ, optional
+            Of the top machine; by default ``layers_[-1].log_partition()``, exact to
+            26 units in its smaller layer.
+        rng : None, int, SeedSequence, BitGenerator or Generator
+
+        Returns
+        -------
+        Measured
+            In nats per row. With a single layer it is the log-likelihood itself.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When X is not two-valued or has the wrong width.
+
+        Notes
+        -----
+        .. math::
+
+           \ln p(v) \ge E_Q\Big[\sum_l \ln \frac{P(x_{l-1} \mid x_l)}
+           {Q(x_l \mid x_{l-1})} - F_{top}\Big] - \ln Z_{top}
+
+        (Salakhutdinov and Murray, ICML 2008, section 5).
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> dbn = rgdl.DBN((8, 2), rbm=rgdl.RBM(n_epochs=1, rng=1)).fit(s)
+        >>> bool(dbn.log_likelihood_bound(s, rng=0).value < -4)
+        True
+        """
+        check_is_fitted(self, "layers_")
+        draws = _validate.count(draws, "draws")
+        generator = np.random.default_rng(draw_key(rng).tolist())
+        first = self.layers_[0]
+        data = pack_units(X, first.units, "X")
+        first._check_width(math.prod(data.row_shape))
+        if log_z is None:
+            log_z = self.layers_[-1].log_partition(rng=generator)
+        bound, _ = likelihood_bound(
+            self.layers_, first._unpack(data.bits), log_z, draws=draws, rng=generator
+        )
+        return bound
+
+    def _depth(self, layer: int) -> int:
+        """Index of a layer from the data."""
+        check_is_fitted(self, "layers_")
+        depth = len(self.layers_)
+        if not -depth <= layer < depth:
+            raise ValueError(f"layer must be in [{-depth}, {depth}), got {layer}")
+        return layer % depth
+
+    def field_sizes(self, layer: int = -1, *, threshold: bool = False) -> FieldSizes:
+        """Sizes of a layer's receptive fields on the torus.
+
+        Parameters
+        ----------
+        layer : int, default -1
+        threshold : bool, default False
+            Keep only weights of at least half each field's largest.
+
+        Returns
+        -------
+        rgdl.receptive.FieldSizes
+            Participation ratio, rms radius, coverage.
+
+        Raises
+        ------
+        ValueError
+            When there is no such layer.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> dbn = rgdl.DBN((8, 2), rbm=rgdl.RBM(n_epochs=1, rng=1)).fit(s)
+        >>> dbn.field_sizes(0).participation.shape
+        (8,)
+        """
+        fields = self.receptive_fields(layer)
+        return field_sizes(half_maximum(fields) if threshold else fields)
+
     def receptive_fields(self, layer: int = -1) -> npt.NDArray[Any]:
         r"""Effective receptive fields: product of the weight matrices up to a layer.
 
@@ -255,11 +462,8 @@ class DBN(TransformerMixin, BaseEstimator):
         >>> rgdl.DBN((8, 2), rbm=rbm).fit(s).receptive_fields(0).shape
         (8, 4, 4)
         """
-        check_is_fitted(self, "layers_")
-        depth = len(self.layers_)
-        if not -depth <= layer < depth:
-            raise ValueError(f"layer must be in [{-depth}, {depth}), got {layer}")
+        depth = self._depth(layer)
         fields = self.layers_[0].W_
-        for machine in self.layers_[1 : layer % depth + 1]:
+        for machine in self.layers_[1 : depth + 1]:
             fields = fields @ machine.W_
         return np.ascontiguousarray(fields.T).reshape(-1, *self.lattice_shape_)

@@ -19,11 +19,11 @@ from rgdl._terms import (
     terms_of_couplings,
     terms_of_lattice,
 )
-from rgdl.couplings import Couplings
+from rgdl.couplings._base import BaseCouplings
 
 __all__ = ["Ising"]
 
-CouplingsLike: TypeAlias = Mapping[Any, float] | npt.ArrayLike | Couplings | None
+CouplingsLike: TypeAlias = Mapping[Any, float] | npt.ArrayLike | BaseCouplings | None
 
 _PICTURE_SITES = 64 * 64
 _PICTURE_UPDATES = 2_000_000  # of 512 replicas each: about half a second
@@ -68,7 +68,8 @@ class Ising:
         - a symmetric array of shape (N, N) with zero diagonal, or such a scipy.sparse
           array: J of each pair of sites in C order (spin glasses, Hopfield,
           Curie-Weiss).
-        - an `rgdl.Couplings`: reduced, so that K and T are not given.
+        - an `rgdl.Couplings` or `rgdl.LatticeCouplings`: reduced, so that K and T
+          are not given.
 
     Attributes
     ----------
@@ -142,9 +143,9 @@ class Ising:
         self._h = _field(h, self._shape)
         self._periodic = _boundaries(periodic, self.ndim)
         self._cached_terms: Terms | None = None
-        self._given: dict[CouplingKey, float] | Couplings | Any = None
+        self._given: dict[CouplingKey, float] | BaseCouplings | Any = None
         self._pairs: tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]] | None = None
-        if isinstance(couplings, Couplings):
+        if isinstance(couplings, BaseCouplings):
             self._given = couplings
             _check_couplings(couplings, self._shape)
         elif isinstance(couplings, Mapping):
@@ -237,7 +238,7 @@ class Ising:
 
     def _make_terms(self) -> Terms:
         h = np.ravel(self._h)
-        if isinstance(self._given, Couplings):
+        if isinstance(self._given, BaseCouplings):
             return terms_of_couplings(self._given, h=h)
         if self._pairs is not None:
             return Terms.of_groups(self.n_sites, [self._pairs], scale=self._scale, h=h)
@@ -272,8 +273,9 @@ class Ising:
         >>> rgdl.Ising(4, K=0.5).hamiltonian([[1, 1, 1, 1], [1, -1, 1, -1]])
         array([-2.,  2.])
         """
-        bonds, spins, fields = self._sums(s)
-        if isinstance(self._h, float):
+        uniform = isinstance(self._h, float)
+        bonds, spins, fields = self._sums(s, fields=not uniform)
+        if uniform:
             fields = self._h * spins
         return np.asarray(-self._scale * bonds - fields)
 
@@ -303,7 +305,7 @@ class Ising:
         >>> rgdl.Ising(4, K=0.5).energy([[1, 1, 1, 1], [1, -1, 1, -1]])
         array([-1.,  1.])
         """
-        bonds, _, _ = self._sums(s)
+        bonds, _, _ = self._sums(s, fields=False)
         return np.asarray(-bonds / self.n_sites)
 
     def magnetization(self, s: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -330,13 +332,13 @@ class Ising:
         >>> rgdl.Ising(4, K=0.5).magnetization([[1, 1, 1, 1], [1, 1, 1, -1]])
         array([1. , 0.5])
         """
-        _, spins, _ = self._sums(s)
+        _, spins, _ = self._sums(s, fields=False)
         return np.asarray(spins / self.n_sites)
 
     def _sums(
-        self, s: npt.ArrayLike
+        self, s: npt.ArrayLike, *, fields: bool = True
     ) -> tuple[npt.NDArray[Any], npt.NDArray[Any], npt.NDArray[Any]]:
-        """sum_t J_t prod s (the constant included), sum s and sum h s (torus: 0)."""
+        """sum_t J_t prod s with the constant, sum s, and sum h s (0 if not asked)."""
         spins = np.asarray(s)
         lead = spins.shape[: max(spins.ndim - self.ndim, 0)]
         if spins.shape[len(lead) :] != self._shape:
@@ -347,21 +349,20 @@ class Ising:
         if spins.dtype != np.int8:
             spins = as_spins(spins, "s")
         try:
-            sums = self._core_sums(np.ascontiguousarray(spins))
+            sums = self._core_sums(np.ascontiguousarray(spins), fields)
         except ValueError:
             as_spins(spins, "s")  # says which value and what to do about it
             raise
-        bonds, up, fields = (column.reshape(lead) for column in sums.T)
-        return bonds, up, fields
+        bonds, up, field = (column.reshape(lead) for column in sums.T)
+        return bonds, up, field
 
-    def _core_sums(self, spins: npt.NDArray[np.int8]) -> npt.NDArray[Any]:
+    def _core_sums(self, spins: npt.NDArray[np.int8], fields: bool) -> npt.NDArray[Any]:
         if self._is_nearest_neighbour:
             sums = _core.ising_sums(spins, self._shape)
             return np.concatenate([sums, np.zeros_like(sums[:, :1])], axis=1)
         terms = self._terms()
-        result = _core.terms_sums(
-            spins, terms.sites, terms.starts, terms.relative, terms.h
-        )
+        h = terms.h if fields else np.zeros_like(terms.h)
+        result = _core.terms_sums(spins, terms.sites, terms.starts, terms.relative, h)
         result[:, 0] += terms.constant
         return result
 
@@ -371,7 +372,7 @@ class Ising:
         given: Any = self._given
         if isinstance(given, dict):
             given = frozenset(given.items())
-        elif isinstance(given, Couplings):
+        elif isinstance(given, BaseCouplings):
             terms = self._terms()
             arrays = (terms.sites, terms.starts, terms.relative)
             given = (terms.constant, *(array.tobytes() for array in arrays))
@@ -414,7 +415,7 @@ class Ising:
     def _couplings_text(self) -> str:
         if isinstance(self._given, dict):
             return repr(self._given)
-        if isinstance(self._given, Couplings):
+        if isinstance(self._given, BaseCouplings):
             return f"<Couplings of {self._given.n_spins} spins>"
         return f"<array {self._given.shape}>"
 
@@ -432,10 +433,12 @@ class Ising:
         table = f"<table><caption>Ising model</caption>{cells}</table>"
         if self.n_sites > _PICTURE_SITES or not self._is_nearest_neighbour:
             return table
-        from rgdl.sampling import _burn_in_sweeps, sample
+        from rgdl._equilibrium import burn_in_sweeps
+        from rgdl.sampling import sample
 
         coupling, _ = self._plain("")
-        if self.n_sites * _burn_in_sweeps(self._shape, coupling) > _PICTURE_UPDATES:
+        sweeps = burn_in_sweeps(self._shape, coupling, "local")
+        if self.n_sites * sweeps > _PICTURE_UPDATES:
             return table
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a picture, not data
@@ -446,7 +449,7 @@ class Ising:
 def _reduced_coupling(
     K: float | None, T: float | None, couplings: CouplingsLike
 ) -> float | None:
-    if isinstance(couplings, Couplings):
+    if isinstance(couplings, BaseCouplings):
         if K is not None or T is not None:
             raise ValueError(
                 "an rgdl.Couplings is reduced already: give neither K nor T with it, "
@@ -492,7 +495,7 @@ def _boundaries(periodic: bool | tuple[bool, ...], ndim: int) -> tuple[bool, ...
     return tuple(bool(closed) for closed in given)
 
 
-def _check_couplings(couplings: Couplings, shape: tuple[int, ...]) -> None:
+def _check_couplings(couplings: BaseCouplings, shape: tuple[int, ...]) -> None:
     if couplings.n_spins != math.prod(shape):
         raise ValueError(
             f"couplings must be of {math.prod(shape)} spins to fit shape {shape}, "

@@ -11,6 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from rgdl._plot_rg import comparison, couplings
+from rgdl._plot_style import DOWN as _DOWN
+from rgdl._plot_style import FRAME as _FRAME
+from rgdl._plot_style import LINES as _LINES
+from rgdl._plot_style import MARKERS as _MARKERS
+from rgdl._plot_style import UP as _UP
+from rgdl._plot_style import axes as _axes
+from rgdl._plot_style import quiet as _quiet
 from rgdl._validate import one_of
 
 if TYPE_CHECKING:
@@ -21,6 +29,8 @@ __all__ = [
     "binder_crossing",
     "blocking_strip",
     "collapse",
+    "comparison",
+    "couplings",
     "flow",
     "receptive_fields",
     "spins",
@@ -29,12 +39,7 @@ __all__ = [
     "weights",
 ]
 
-# -1 paper, +1 ink; line colours from Okabe and Ito, darkest first.
-_DOWN, _UP = "#f1ece0", "#25405f"
-_LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-_MARKERS = ("o", "s", "^", "D", "v", "P")
 _DIVERGING = "RdBu_r"
-_FRAME = "#8a8577"
 _MOST_FILTERS = 49
 _MOST_LINES = 40
 
@@ -545,14 +550,6 @@ def _machine(rbm: Any) -> "npt.NDArray[np.object_]":
     return np.asarray(axes)
 
 
-def _axes(ax: "Axes | None") -> "Axes":
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(layout="constrained")[1]
-
-
 def _ink() -> "ListedColormap":
     """From paper (low) to ink (high)."""
     from matplotlib.colors import LinearSegmentedColormap, ListedColormap
@@ -591,8 +588,3 @@ def _bare(ax: "Axes") -> None:
     ax.set_yticks([])
     for spine in ax.spines.values():
         spine.set_color(_FRAME)
-
-
-def _quiet(ax: "Axes") -> None:
-    ax.spines["top"].set_visible(False)
-    ax.spines["right"].set_visible(False)

@@ -1,37 +1,57 @@
 """Time series of Markov chains, with checkpoints that resume to the same bits."""
 
+import hashlib
 import os
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from rgdl import _validate
-from rgdl._backends import NATIVE, Backend, ClusterBackend, LocalBackend
+from rgdl._backends import (
+    NATIVE,
+    Backend,
+    ClusterBackend,
+    FoldBackend,
+    LocalBackend,
+    TermsBackend,
+    folds,
+)
+from rgdl._equilibrium import (
+    CLUSTER,
+    METHODS,
+    burn_in_sweeps,
+    choose,
+    doubt,
+)
 from rgdl._files import read_npz, write_npz
 from rgdl._model_files import model_to_file
+from rgdl._perfect import MOST_SWEEPS, perfect_sample
+from rgdl._pilot import pilot
 from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
 from rgdl._states import as_spins
+from rgdl.errors import EquilibrationWarning
 from rgdl.ising import Ising
 from rgdl.observables import measure
-from rgdl.sampling import _burn_in_sweeps, _relaxation_sweeps
 from rgdl.trace import Trace
 
 __all__ = ["simulate"]
 
-_LOCAL = ("local", "heatbath", "metropolis")
-_CLUSTER = ("wolff", "swendsen-wang")
 _STARTS = ("auto", "random", "up")
-_CLUSTER_BURN_IN = 200  # sweeps; clusters relax in fewer than 10 up to L = 1024
-_SLOW = 300.0  # local relaxation times in sweeps beyond which clusters are faster
+#: Relaxation times of "local" beyond which clusters decorrelate sooner: 2 tau of
+#: Swendsen-Wang, 10 sweeps at 4.6 ns a spin, are 460 local ones at 10 flips/ns.
+_SLOW = 230.0
+_FEW = 128  # chains up to which lattices that fold run one by one
 _KIND = "simulation"
 _SAVE_SECONDS = 5.0  # between two checkpoints, about
 _STATE, _SERIES = "state_", "series_"
 
 _Series = dict[str, npt.NDArray[np.float64]]
+_First: TypeAlias = str | npt.NDArray[np.int8]
 
 
 def simulate(
@@ -54,28 +74,33 @@ def simulate(
     Parameters
     ----------
     model : Ising
-        Nearest neighbours in 1 to 3 dimensions, periodic along every axis, in a uniform
-        field.
+        Every model has local updates; clusters and "perfect" need nearest neighbours
+        that are periodic along every axis, in a uniform field.
     chains : int
-        Independent chains. Local methods always run whole blocks of 512.
+        Independent chains. Local methods run whole blocks of 512, but for up to 128
+        lattices with one axis a multiple of 64 (at least 128) and another one of 8 (at
+        least 16), or chains a multiple of 512 long, which run one by one.
     draws : int
         Records of each chain.
     method : str
         "local" (Metropolis, every 8th sweep heat-bath), "heatbath", "metropolis",
         "swendsen-wang" or "wolff" (a sweep is N / <C> clusters, rounded up, with <C>
-        from a keyed pilot). "auto" is a fixed table in (extents, K): local updates
-        where they decorrelate within 300 sweeps, Swendsen-Wang beyond.
+        from a keyed pilot), and "perfect" (every draw exact and independent: row draw *
+        chains + chain of `rgdl.sample`). "auto" is a fixed table in (extents, K): local
+        updates where they relax within 230 sweeps, and for models without clusters,
+        Swendsen-Wang beyond.
     observables : sequence of str
         As in `rgdl.observables.measure`; those but the energy and the magnetisation
         make configurations for every draw, which is slower. "swendsen-wang" also has
         the improved estimators "improved_m2" and "improved_m4" of <m^2> and <m^4>.
     burn_in : int, optional
-        Sweeps before the first draw; by default from a fixed table.
+        Sweeps before the first draw; by default from the table or the pilot of
+        `rgdl.sample`.
     thin : int, default 1
-        Sweeps for each draw.
+        Sweeps for each draw; perfect draws need none.
     start : "auto", "random", "up" or array_like of shape (chains, \*model.shape)
         First configurations; "auto" is random above T_c and ordered, by a keyed coin,
-        below.
+        below; for models that no table knows, what the pilot advises.
     rng : None, int, SeedSequence, BitGenerator, Generator, or a recorded key
         Keys the random numbers. The same key gives the same bits on every instruction
         set and for every number of workers; more draws continue fewer.
@@ -97,9 +122,22 @@ def simulate(
     Raises
     ------
     ValueError, TypeError
-        For arguments outside their range, other models, or a checkpoint of another run.
+        For arguments outside their range, models that the method cannot do, or a
+        checkpoint of another run.
     FileFormatError
         When the checkpoint is damaged.
+    ConvergenceError
+        When "perfect" does not end within its limit, `burn_in`.
+
+    Warns
+    -----
+    EquilibrationWarning
+        When the default burn-in may be too short, as `rgdl.sample` warns.
+
+    Notes
+    -----
+    An interrupt (Ctrl-C) ends a call within 0.1 s; draws up to the last checkpoint are
+    in the file.
 
     Examples
     --------
@@ -114,34 +152,42 @@ def simulate(
     """
     if not isinstance(model, Ising):
         raise TypeError(f"model must be a rgdl.Ising, got {type(model).__name__}")
-    K, _ = model._plain("rgdl.simulate runs")
     chains = _validate.count(chains, "chains")
     draws = _validate.count(draws, "draws", least=2)
     thin = _validate.count(thin, "thin")
     threads = _validate.worker_count(workers)
-    _validate.one_of(method, "method", ("auto", *_LOCAL, *_CLUSTER))
-    if method == "auto":
-        method = _table(model, K)
+    _validate.one_of(method, "method", METHODS)
+    method = _method(model, method)
     names = _names(observables, method)
-    if burn_in is None:
-        local = method in _LOCAL
-        burn_in = _burn_in_sweeps(model.shape, K) if local else _CLUSTER_BURN_IN
-    burn_in = _validate.count(burn_in, "burn_in", least=0)
+    if burn_in is not None:
+        least = 1 if method == "perfect" else 0
+        burn_in = _validate.count(burn_in, "burn_in", least=least)
     first = _start(start, chains, model)
+    if method == "perfect":
+        if checkpoint is not None:
+            raise ValueError(
+                'checkpoint must be None with method="perfect": draws are made at once'
+            )
+        return _perfect(
+            model, chains, draws, names, burn_in, draw_key(rng), threads, progress
+        )
     saved = None
     if checkpoint is not None and os.path.exists(checkpoint):
         saved = read_npz(checkpoint, _KIND)
         if rng is None:
             rng = tuple(saved[0]["run"]["key"])
     key = draw_key(rng)
+    if burn_in is None:
+        resumed = None if saved is None else saved[0]["run"]
+        burn_in, first = _equilibrium(model, method, first, key, threads, resumed)
     run = {
-        "model": model_to_file(model)[0],
+        "model": None if checkpoint is None else _identity(model),
         "chains": chains,
         "method": method,
         "observables": list(names),
         "burn_in": burn_in,
         "thin": thin,
-        "start": first if isinstance(first, str) else "configurations",
+        "start": start if isinstance(start, str) else "configurations",
         "key": [int(word) for word in key],
     }
     backend = _backend(model, method, chains, first, key, threads)
@@ -180,11 +226,86 @@ def simulate(
     )
 
 
-def _table(model: Ising, K: float) -> str:
-    """Choose a method: local updates where they are fast, clusters beyond."""
-    frustrated = K < 0 and any(extent % 2 for extent in model.shape)
-    slow = _relaxation_sweeps(model.shape, K) > _SLOW
-    return "swendsen-wang" if slow and not frustrated else "local"
+def _method(model: Ising, method: str) -> str:
+    """Resolve "auto"; refuse what the model cannot have."""
+    if model._is_nearest_neighbour:
+        return choose(model, _SLOW) if method == "auto" else method
+    if method in CLUSTER or method == "perfect":
+        model._plain(f"method={method!r} runs")
+    return "local" if method == "auto" else method
+
+
+def _equilibrium(
+    model: Ising,
+    method: str,
+    first: _First,
+    key: Key,
+    workers: int,
+    resumed: Mapping[str, Any] | None,
+) -> tuple[int, _First]:
+    """Burn-in and start from the table, or from a pilot for models it lacks."""
+    if model._is_nearest_neighbour:
+        K, _ = model._plain("")
+        reason = doubt(model, method)
+        sweeps = burn_in_sweeps(model.shape, K, method)
+    elif resumed is not None:
+        return int(resumed["burn_in"]), first
+    else:
+        found, reason = pilot(model, method, key, workers=workers), ""
+        sweeps = found.burn_in
+        if not found.agreed:
+            reason = (
+                f"chains from two starts did not agree within {sweeps} sweeps: give "
+                "burn_in, and compare two values, or use rgdl.temper"
+            )
+        if isinstance(first, str) and first == "auto":
+            first = found.start
+    if reason:
+        warnings.warn(reason, EquilibrationWarning, stacklevel=3)
+    return sweeps, first
+
+
+def _perfect(
+    model: Ising,
+    chains: int,
+    draws: int,
+    names: tuple[str, ...],
+    limit: int | None,
+    key: Key,
+    workers: int,
+    progress: ProgressLike,
+) -> Trace:
+    """Exact, independent draws; row draw * chains + chain of `sample`."""
+    K, h = model._plain("")
+    with Progress("simulating", progress) as update:
+        flat, longest = perfect_sample(
+            model.shape,
+            K,
+            h,
+            chains * draws,
+            max_sweeps=MOST_SWEEPS if limit is None else limit,
+            key=key,
+            workers=workers,
+            update=update,
+        )
+    series = measure(model, flat.reshape(-1, *model.shape), names)
+    return Trace(
+        {name: series[name].reshape(draws, chains).T for name in names},
+        model=model,
+        method="perfect",
+        key=tuple(int(word) for word in key),
+        info={"longest_attempt": longest},
+    )
+
+
+def _identity(model: Ising) -> dict[str, Any]:
+    """Describe a model as a checkpoint knows it: JSON, arrays as digests."""
+    meta, arrays = model_to_file(model)
+    digests = {
+        name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+        for name, array in arrays.items()
+    }
+    return meta | digests
 
 
 def _names(observables: Sequence[str], method: str) -> tuple[str, ...]:
@@ -201,9 +322,7 @@ def _names(observables: Sequence[str], method: str) -> tuple[str, ...]:
     return names
 
 
-def _start(
-    start: str | npt.ArrayLike, chains: int, model: Ising
-) -> str | npt.NDArray[np.int8]:
+def _start(start: str | npt.ArrayLike, chains: int, model: Ising) -> _First:
     if isinstance(start, str):
         return _validate.one_of(start, "start", _STARTS)
     spins = as_spins(start, "start")
@@ -218,11 +337,19 @@ def _backend(
     model: Ising,
     method: str,
     chains: int,
-    start: str | npt.NDArray[np.int8],
+    start: _First,
     key: Key,
     workers: int,
 ) -> Backend:
-    kind = LocalBackend if method in _LOCAL else ClusterBackend
+    kind: type[LocalBackend | FoldBackend | TermsBackend | ClusterBackend]
+    if method in CLUSTER:
+        kind = ClusterBackend
+    elif not model._is_nearest_neighbour:
+        kind = TermsBackend
+    elif chains <= _FEW and folds(model.shape):
+        kind = FoldBackend
+    else:
+        kind = LocalBackend
     return kind(model, method, chains, start, key, workers)
 
 

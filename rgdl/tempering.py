@@ -1,8 +1,7 @@
 """Parallel tempering: one model at a ladder of couplings, exchanging configurations."""
 
 import warnings
-from dataclasses import dataclass
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -12,70 +11,29 @@ from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
 from rgdl.errors import EquilibrationWarning
 from rgdl.ising import Ising
+from rgdl.trace import Trace
 
-__all__ = ["Tempered", "temper"]
+__all__ = ["temper"]
 
 _BLOCK = 512
 _STARTS = ("random", "up")
 _LEAST_RATE = 0.05  # of a pair that still passes replicas on
 
 
-@dataclass(frozen=True, eq=False)
-class Tempered:
-    """What `temper` measured; arrays have the ladder as their first axis.
-
-    Attributes
-    ----------
-    K : ndarray of float64, shape (n_K,)
-        The ladder.
-    energy, magnetization : ndarray of float64, shape (n_K, chains, draws)
-        Per site, as `Ising.energy` and `Ising.magnetization` define them.
-    swap_rates : ndarray of float64, shape (n_K - 1,)
-        Accepted part of the exchanges of each pair of neighbours.
-    round_trips : ndarray of int64, shape (chains, n_K)
-        How often the walker that began at each K went from ``K[0]`` to ``K[-1]`` and
-        back while draws were taken.
-    burn_in, thin : int
-        Steps before the first draw, and steps per draw.
-    key : tuple of int
-        The 256-bit key that was drawn; ``rng=result.key`` gives the same bits.
-
-    Examples
-    --------
-    >>> import rgdl
-    >>> run = rgdl.temper(rgdl.Ising((4, 4), K=1), [0.3, 0.5], draws=60, rng=0)
-    >>> run.energy.shape, run.reliable
-    ((2, 512, 60), True)
-    """
-
-    K: npt.NDArray[np.float64]
-    energy: npt.NDArray[np.float64]
-    magnetization: npt.NDArray[np.float64]
-    swap_rates: npt.NDArray[np.float64]
-    round_trips: npt.NDArray[np.int64]
-    burn_in: int
-    thin: int
-    key: tuple[int, ...]
-
-    @property
-    def reliable(self) -> bool:
-        """Whether replicas travelled: rates of 5 % and one round trip per walker."""
-        return not self._doubt()
-
-    def _doubt(self) -> str:
-        if self.swap_rates.min(initial=1.0) < _LEAST_RATE:
-            pair = int(self.swap_rates.argmin())
-            return (
-                f"only {self.swap_rates[pair]:.1%} of the exchanges between K = "
-                f"{self.K[pair]:g} and {self.K[pair + 1]:g} were accepted: put more K "
-                "between them"
-            )
-        if len(self.K) > 1 and self.round_trips.mean() < 1:
-            return (
-                f"walkers made {self.round_trips.mean():.2g} round trips on average: "
-                "take more draws, or a better ladder"
-            )
-        return ""
+def _doubt(ladder: npt.NDArray[np.float64], rates: Any, trips: Any) -> str:
+    """Why the replicas may not have travelled; empty if they did."""
+    if rates.min(initial=1.0) < _LEAST_RATE:
+        pair = int(rates.argmin())
+        return (
+            f"only {rates[pair]:.1%} of the exchanges between K = {ladder[pair]:g} and "
+            f"{ladder[pair + 1]:g} were accepted: put more K between them"
+        )
+    if trips.mean() < 1:
+        return (
+            f"walkers made {trips.mean():.2g} round trips on average: take more draws, "
+            "or a better ladder"
+        )
+    return ""
 
 
 def _ladder_of(K_ladder: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -119,7 +77,7 @@ def temper(
     rng: RngLike = None,
     workers: int = 1,
     progress: ProgressLike = "auto",
-) -> Tempered:
+) -> Trace:
     r"""Sample a model at many couplings at once by replica exchange.
 
     Every chain is a copy of the whole ladder: one configuration at each K. A step is
@@ -141,7 +99,7 @@ def temper(
     chains : int, default 512
         Copies of the ladder; they run in blocks of 512, so fewer cost as much.
     draws : int
-        Draws of each chain at each K.
+        Draws of each chain at each K, at least 2.
     burn_in : int, optional
         Steps before the first draw; by default half as many as the draws take.
     thin : int, default 1
@@ -159,8 +117,12 @@ def temper(
 
     Returns
     -------
-    Tempered
-        Energies and magnetisations (K, chain, draw), swap rates, round trips.
+    Trace
+        "energy" and "magnetization" with the ladder as leading axis, (K, chain, draw).
+        Its ``info`` holds "swap_rates", the accepted part of the exchanges of each pair
+        of neighbours; "round_trips" (chains, n_K), how often the walker that began at
+        each K went from ``K[0]`` to ``K[-1]`` and back while draws were taken; and
+        "reliable", whether replicas travelled: rates of 5 % and one round trip.
 
     Raises
     ------
@@ -186,7 +148,7 @@ def temper(
     >>> run = rgdl.temper(model, np.linspace(0.2, 2, 8), draws=100, rng=1)
     >>> cold = rgdl.Ising(12, K=2, couplings=(signs + signs.T) / 12**0.5)
     >>> exact = rgdl.exact.enumerate_states(cold).energy
-    >>> means = run.energy[-1].mean(axis=1)  # one of each chain
+    >>> means = run["energy"][-1].mean(axis=1)  # one of each chain
     >>> bool(abs(means.mean() - exact) < 4 * means.std() / 512**0.5)
     True
     """
@@ -199,7 +161,7 @@ def temper(
         )
     ladder = _ladder_of(K_ladder)
     chains = _validate.count(chains, "chains")
-    draws = _validate.count(draws, "draws")
+    draws = _validate.count(draws, "draws", least=2)
     thin = _validate.count(thin, "thin")
     before = (draws * thin + 1) // 2
     before = before if burn_in is None else _validate.count(burn_in, "burn_in", least=0)
@@ -241,16 +203,24 @@ def temper(
     attempts = np.array([(tried == k % 2).sum() for k in range(n_K - 1)])
     attempts = np.maximum(attempts * n_blocks * _BLOCK, 1)
     bonds += terms.constant
-    result = Tempered(
+    rates, trips = accepted.sum(axis=0) / attempts, trips[:chains].astype(np.int64)
+    reason = _doubt(ladder, rates, trips)
+    if reason:
+        warnings.warn(reason, EquilibrationWarning, stacklevel=2)
+    return Trace(
+        {
+            "energy": -bonds[:, :chains] / model.n_sites,
+            "magnetization": up[:, :chains] / model.n_sites,
+        },
+        model=model,
         K=ladder,
-        energy=-bonds[:, :chains] / model.n_sites,
-        magnetization=up[:, :chains] / model.n_sites,
-        swap_rates=accepted.sum(axis=0) / attempts,
-        round_trips=trips[:chains].astype(np.int64),
-        burn_in=before,
+        method="tempering",
         thin=thin,
+        burn_in=before,
         key=tuple(int(word) for word in key),
+        info={
+            "swap_rates": rates.tolist(),
+            "round_trips": trips.tolist(),
+            "reliable": not reason,
+        },
     )
-    if doubt := result._doubt():
-        warnings.warn(doubt, EquilibrationWarning, stacklevel=2)
-    return result

@@ -20,7 +20,8 @@ def quick(monkeypatch):
 
     entries = (
         bench.Benchmark("quick", "rg", "us", make, "found nothing"),
-        bench.Benchmark("other", "rg", "us", make, peer=True),
+        bench.Benchmark("other", "rg", "us", make, peer="scikit-learn"),
+        bench.Benchmark("absent", "rg", "us", make, peer="no_such_package"),
     )
     monkeypatch.setattr(bench, "_BENCHMARKS", entries)
     return seen
@@ -69,6 +70,17 @@ def test_peers_do_not_see_openblas_settings(monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     assert not any(key.startswith("OPENBLAS_") for key in _timing.peer_environment())
     assert os.environ["OPENBLAS_CORETYPE"] == "Haswell"
+
+
+def test_peers_run_where_they_are_told(monkeypatch, tmp_path):
+    """The interpreter is RGDL_BENCH_PYTHON; a script's failure is told."""
+    assert _timing.run_peer("numpy", "import sys; print(sys.argv[1])", "2.5") == 2.5
+    with pytest.raises(RuntimeError, match="benchmark of numpy failed"):
+        _timing.run_peer("numpy", "1 / 0")
+    assert _timing.has_peer("numpy")
+    monkeypatch.setenv("RGDL_BENCH_PYTHON", str(tmp_path / "python"))
+    with pytest.raises(FileNotFoundError):
+        _timing.has_peer("numpy")
 
 
 def test_groups():

@@ -46,6 +46,24 @@ def test_chains_stop_and_stay_valid():
     _packed.advance(MODEL, state, "local", draws=1)
 
 
+LONG = {"chains": 2, "draws": 2, "thin": 10**7, "burn_in": 0, "progress": False}
+TORUS = rgdl.Ising((128, 128), K=0.4)
+CALLS = {
+    "any model": lambda: rgdl.simulate(MODEL, **LONG),
+    "folded": lambda: rgdl.simulate(TORUS, **LONG),
+    "clusters": lambda: rgdl.simulate(TORUS, method="wolff", **LONG),
+    "rows by clusters": lambda: rgdl.sample(
+        TORUS, 2, method="swendsen-wang", burn_in=10**7, progress=False
+    ),
+    "rows of any model": lambda: rgdl.sample(MODEL, 2, burn_in=10**7, progress=False),
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_public_calls_stop(name):
+    assert seconds_to_stop(CALLS[name]) < 0.3
+
+
 def test_ladders_stop():
     def work():
         rgdl.temper(MODEL, [0.3, 0.31, 0.32], draws=10**5, chains=1, progress=False)

@@ -143,7 +143,7 @@ def test_lost_wrapping_bond_fails(method, monkeypatch):
             ref.cluster_chain((4,), 1.0, 0.0, method, s, stream)
         return spins
 
-    chi2, bound = chi_square_of_one_step((4,), 1.0, 0.0, step, 1000)
+    chi2, bound = chi_square_of_one_step((4,), 1.0, 0.0, step, 400)
     assert chi2 < bound
     whole = ref.Strips.after
 
@@ -152,7 +152,7 @@ def test_lost_wrapping_bond_fails(method, monkeypatch):
         return site if abs(there[1] - site[1]) > 1 else there
 
     monkeypatch.setattr(ref.Strips, "after", torn)
-    chi2, bound = chi_square_of_one_step((4,), 1.0, 0.0, step, 1000)
+    chi2, bound = chi_square_of_one_step((4,), 1.0, 0.0, step, 400)
     assert chi2 > bound
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+import rgdl
 from rgdl import fss, plot
 from rgdl.stats import Estimate
 
@@ -18,6 +19,8 @@ HISTORY = {
     "free_energy_model": [-1.0, -1.5, -2.5],
     "reconstruction_error": [0.25, 0.2, 0.18],
 }
+COUPLINGS = rgdl.LatticeCouplings(8, {"nn": [(0,), (1,)]}, [0.4], errors=[0.01])
+COMPARISON = rgdl.rg.compare(rgdl.Ising(8, K=0.5), [rgdl.rg.Decimation()])
 K = np.linspace(0.3, 0.5, 11)
 CURVES = [fss.Curve(L, K, np.tanh((K - 0.4) * L), np.full(11, 0.01)) for L in (8, 16)]
 CROSSING = fss.Crossing(
@@ -32,6 +35,8 @@ DRAW = {
     "spins": lambda ax: plot.spins(np.ones((4, 6)), ax=ax),
     "receptive_fields": lambda ax: plot.receptive_fields(FIELDS, ax=ax),
     "weights": lambda ax: plot.weights(FIELDS[0], ax=ax),
+    "comparison": lambda ax: plot.comparison(COMPARISON, ax=ax),
+    "couplings": lambda ax: plot.couplings(COUPLINGS, ax=ax),
     "flow": lambda ax: plot.flow([[1.0, 0.1], [0.5, 0.2]], ax=ax),
     "blocking_strip": lambda ax: plot.blocking_strip([np.ones((4, 4))], ax=ax),
     "training": lambda ax: plot.training(HISTORY, ax=ax),

@@ -86,32 +86,75 @@ def test_rbm_free_energies_do_not_depend_on_range_or_workers(spin_units):
 def test_blocks_equal_twins(shape, n, seed, b):
     spins = random_spins(seed, n, *(b * extent for extent in shape[:2]))
     assert (_core.decimate(spins, b) == _reference.decimate(spins, b)).all()
-    assert (_core.majority(spins, b, KEY) == _reference.majority(spins, b, KEY)).all()
+    for ties in (0, 1):
+        twin = _reference.majority(spins, b, ties, KEY)
+        assert (_core.majority(spins, b, ties, KEY) == twin).all()
+    twin = _reference.kadanoff(spins, b, 0.4, KEY)
+    assert (_core.kadanoff(spins, b, 0.4, KEY) == twin).all()
 
 
 def test_majority_equals_twin_in_three_dimensions():
     spins = random_spins(1, 3, 4, 2, 6)
-    assert (_core.majority(spins, 2, KEY) == _reference.majority(spins, 2, KEY)).all()
+    assert (
+        _core.majority(spins, 2, 0, KEY) == _reference.majority(spins, 2, 0, KEY)
+    ).all()
     assert (_core.decimate(spins, 2) == spins[:, ::2, ::2, ::2]).all()
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (2, 6), (6, 64), (4, 66), (4, 130)])
+def test_majority_of_bit_rows_equals_twin(shape):
+    spins = random_spins(5, 600, *shape)
+    bits = _core.pack(spins.reshape(-1, shape[1]), -1).reshape(600, shape[0], -1)
+    for ties in (0, 1):
+        coarse = _core.majority_rows(bits, shape[1], ties, KEY)
+        rows = _core.unpack(coarse.reshape(-1, coarse.shape[2]), shape[1] // 2, -1)
+        twin = _reference.majority(spins, 2, ties, KEY)
+        assert (rows.reshape(twin.shape) == twin).all()
+
+
+OPERATORS = (
+    (((0, 0),),),
+    (((0, 0), (0, 1)), ((0, 0), (1, 0))),
+    (((0, 0), (2, 1)), ((0, 0), (-1, 2)), ((0, 0), (1, -2))),
+    (((0, 0), (0, 1), (1, 0)), ((0, 0), (3, 5), (-7, 2))),
+    (((0, 0), (0, 1), (1, 0), (1, 1)),),
+    (((0, 0), (0, 1), (0, 2), (0, 3), (0, 4), (1, 0)),),
+)
+
+
+@pytest.mark.parametrize(
+    "shape", [(1, 2), (2, 2), (4, 4), (3, 5), (8, 63), (64, 64), (300, 7), (9, 100)]
+)
+def test_operator_sums_equal_twin(simd, shape):
+    spins = random_spins(6, 5, *shape)
+    bits = _core.pack(spins.reshape(-1, shape[1]), -1).reshape(5, shape[0], -1)
+    products = [(a, p) for a, group in enumerate(OPERATORS) for p in group]
+    offsets = np.array([o for _, p in products for o in p], dtype=np.int64)
+    starts = np.cumsum([0, *(len(p) for _, p in products)]).astype(np.uint64)
+    owners = np.array([a for a, _ in products], dtype=np.uint64)
+    sums = _core.operator_sums(bits, shape[1], offsets, starts, owners, len(OPERATORS))
+    assert (sums == _reference.operator_sums(spins, OPERATORS)).all()
 
 
 def test_majority_equals_twin_across_groups():
     spins = random_spins(2, 1100, 4)
-    assert (_core.majority(spins, 2, KEY) == _reference.majority(spins, 2, KEY)).all()
+    assert (
+        _core.majority(spins, 2, 0, KEY) == _reference.majority(spins, 2, 0, KEY)
+    ).all()
 
 
 def test_first_rows_of_majority_do_not_depend_on_the_others():
     spins = random_spins(4, 1500, 8, 8)
-    whole = _core.majority(spins, 2, KEY)
+    whole = _core.majority(spins, 2, 0, KEY)
     for n in (1, 511, 512, 513, 1499):
-        assert (_core.majority(spins[:n], 2, KEY) == whole[:n]).all()
+        assert (_core.majority(spins[:n], 2, 0, KEY) == whole[:n]).all()
 
 
 def test_ties_are_fair_and_keyed():
     ties = np.tile(np.array([1, -1], dtype=np.int8), (20_000, 5))
-    coarse = _core.majority(ties, 2, KEY)
+    coarse = _core.majority(ties, 2, 0, KEY)
     assert abs(coarse.mean()) < 5 / np.sqrt(coarse.size)
-    assert (coarse != _core.majority(ties, 2, KEY + np.uint64(1))).any()
+    assert (coarse != _core.majority(ties, 2, 0, KEY + np.uint64(1))).any()
 
 
 @pytest.mark.parametrize(
@@ -137,12 +180,12 @@ def test_ties_are_fair_and_keyed():
         (lambda: _core.decimate(np.ones((1, 4), np.int8), 0), ValueError, "at least 1"),
         (lambda: _core.decimate(np.ones((1, 0), np.int8), 1), ValueError, "divide"),
         (
-            lambda: _core.majority(np.zeros((1, 4), np.int8), 2, KEY),
+            lambda: _core.majority(np.zeros((1, 4), np.int8), 2, 0, KEY),
             ValueError,
             "VALUES",
         ),
         (
-            lambda: _core.majority(np.ones((1, 4), np.int8), 2, KEY[:3]),
+            lambda: _core.majority(np.ones((1, 4), np.int8), 2, 0, KEY[:3]),
             ValueError,
             "key must hold 4 words",
         ),

@@ -139,6 +139,92 @@ def test_starts(method):
     assert (given["energy"] != run(method=method)["energy"]).any()
 
 
+GENERAL = {
+    "open": rgdl.Ising((4, 4), K=0.4, periodic=False),
+    "next nearest": rgdl.Ising((4, 4), K=0.3, couplings={"nn": 1, "nnn": -0.4}),
+    "site fields": rgdl.Ising(9, K=0.5, h=np.linspace(-0.5, 0.7, 9)),
+}
+
+
+@pytest.mark.stat
+@pytest.mark.parametrize("name", GENERAL)
+@pytest.mark.parametrize("method", ["local", "heatbath"])
+def test_any_model_agrees_with_enumeration(name, method):
+    """e and m within 4 sigma; power: a K that is 5 % off is seen."""
+    model = GENERAL[name]
+    trace = rgdl.simulate(model, chains=512, draws=100, method=method, rng=5)
+    exact = rgdl.exact.enumerate_states(model)
+    energy = trace.mean("energy")
+    assert abs(energy.value - exact.energy) < 4 * energy.error
+    off = rgdl.Ising(
+        model.shape,
+        K=1.05 * model.K,
+        h=model.h,
+        periodic=model.periodic,
+        couplings=model.couplings,
+    )
+    assert abs(energy.value - rgdl.exact.enumerate_states(off).energy) > (
+        4 * energy.error
+    )
+    m2 = rgdl.stats.mean(trace["magnetization"] ** 2)
+    assert abs(m2.value - exact.mean_square_magnetization) < 4 * m2.error
+
+
+def test_any_model_goes_on_from_a_checkpoint(tmp_path):
+    model, path = GENERAL["next nearest"], tmp_path / "run.npz"
+    whole = run(model, draws=30, burn_in=None)
+    assert (run(model, draws=9)["energy"] != whole["energy"][:, :9]).any()
+    run(model, draws=9, burn_in=None, checkpoint=path)
+    resumed = run(model, draws=30, burn_in=None, checkpoint=path, workers=2)
+    assert (resumed["energy"] == whole["energy"]).all()
+    given = np.ones((20, 4, 4), dtype=np.int8)
+    up = run(model, start="up", burn_in=0)
+    assert (run(model, start=given, burn_in=0)["energy"] == up["energy"]).all()
+    other = rgdl.Ising(9, K=0.5, h=np.linspace(-0.5, 0.8, 9))
+    run(GENERAL["site fields"], checkpoint=tmp_path / "fields.npz")
+    with pytest.raises(ValueError, match="another run: its model"):
+        run(other, checkpoint=tmp_path / "fields.npz")
+    names = ("energy", "staggered_magnetization")
+    seen = run(model, observables=names, burn_in=None, draws=30)
+    assert np.allclose(seen["energy"], whole["energy"])
+
+
+@pytest.mark.stat
+def test_a_large_lattice_runs_by_itself(tmp_path):
+    """Folded lattices: Kaufman within 4 sigma, 0.2 %; K 1 % off fails. Checkpoints."""
+    model = rgdl.Ising((16, 128), K=0.3)
+    options = {"chains": 8, "rng": 2, "burn_in": 100}
+    trace = rgdl.simulate(model, draws=800, **options)
+    energy = trace.mean("energy")
+    exact = rgdl.exact.kaufman((16, 128), 0.3).energy
+    assert abs(energy.value - exact) < 4 * energy.error < 0.008 * abs(exact)
+    off = rgdl.exact.kaufman((16, 128), 0.303).energy
+    assert abs(energy.value - off) > 4 * energy.error
+    path = tmp_path / "run.npz"
+    rgdl.simulate(model, draws=20, checkpoint=path, **options)
+    resumed = rgdl.simulate(model, draws=50, checkpoint=path, workers=2, **options)
+    for name in trace:
+        assert (resumed[name] == trace[name][:, :50]).all()
+    names = ("magnetization", "lowest_mode")
+    seen = rgdl.simulate(model, draws=3, observables=names, **options)
+    assert (seen["magnetization"] == trace["magnetization"][:, :3]).all()
+    many = rgdl.simulate(model, draws=2, chains=200, rng=2, burn_in=1)
+    assert many["energy"].shape == (200, 2)
+
+
+def test_perfect_draws_are_rows_of_sample():
+    model = rgdl.Ising((6, 6), K=0.3)
+    trace = rgdl.simulate(model, chains=3, draws=5, method="perfect", rng=1)
+    rows = rgdl.sample(model, 15, method="perfect", rng=trace.key)
+    assert (trace["energy"].T.ravel() == model.energy(rows)).all()
+    assert trace.method == "perfect"
+    longer = rgdl.simulate(model, chains=3, draws=7, method="perfect", rng=1)
+    assert (longer["energy"][:, :5] == trace["energy"]).all()
+    cold = rgdl.Ising((8, 8), K=0.8)
+    with pytest.raises(rgdl.ConvergenceError):
+        rgdl.simulate(cold, chains=1, draws=2, method="perfect", burn_in=8, rng=1)
+
+
 def test_auto_is_a_table():
     assert run(draws=2).method == "local"
     large = rgdl.Ising((96, 96), K=rgdl.exact.K_CRITICAL)
@@ -154,7 +240,9 @@ def test_bad_arguments_are_named(tmp_path):
     with pytest.raises(TypeError, match=r"model must be a rgdl\.Ising"):
         rgdl.simulate(3, chains=1, draws=2)
     with pytest.raises(ValueError, match="nearest-neighbour"):
-        run(rgdl.Ising((4, 4), K=0.1, couplings={"nnn": 1}))
+        run(rgdl.Ising((4, 4), K=0.1, couplings={"nnn": 1}), method="wolff")
+    with pytest.raises(ValueError, match="checkpoint must be None"):
+        run(model, method="perfect", checkpoint=tmp_path / "run.npz")
     with pytest.raises(ValueError, match="method must be one of"):
         run(model, method="gibbs")
     with pytest.raises(ValueError, match="start must be one of"):

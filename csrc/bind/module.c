@@ -56,19 +56,22 @@ static int core_exec(PyObject *module)
         return -1;
     }
     PyMethodDef *tables[] = {
-        rgb_base_methods,     /**/
-        rgb_blas_methods,     /**/
-        rgb_block_methods,    /**/
-        rgb_cluster_methods,  /**/
-        rgb_exact_methods,    /**/
-        rgb_field_methods,    /**/
-        rgb_fold_methods,     /**/
-        rgb_ising_methods,    /**/
-        rgb_perfect_methods,  /**/
-        rgb_rbm_methods,      /**/
-        rgb_temper_methods,   /**/
-        rgb_terms_methods,    /**/
-        rgb_transfer_methods, /**/
+        rgb_ais_methods,       /**/
+        rgb_base_methods,      /**/
+        rgb_blas_methods,      /**/
+        rgb_block_methods,     /**/
+        rgb_cluster_methods,   /**/
+        rgb_exact_methods,     /**/
+        rgb_field_methods,     /**/
+        rgb_fold_methods,      /**/
+        rgb_histogram_methods, /**/
+        rgb_ising_methods,     /**/
+        rgb_operators_methods, /**/
+        rgb_perfect_methods,   /**/
+        rgb_rbm_methods,       /**/
+        rgb_temper_methods,    /**/
+        rgb_terms_methods,     /**/
+        rgb_transfer_methods,  /**/
     };
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         if (PyModule_AddFunctions(module, tables[i]) < 0) {

@@ -1,6 +1,8 @@
 /* py_blas.c: dense matrix products by SciPy's BLAS, called through its Cython capsules. */
 #include "rgb_common.h"
 
+#include "rg_dispatch.h"
+
 #include <limits.h>
 
 /* xgemm of Fortran BLAS with 32-bit integers (LP64); reals are float or double. */
@@ -92,7 +94,48 @@ static PyObject *gemm(PyObject *module, PyObject *args, PyObject *kwargs)
     Py_RETURN_NONE;
 }
 
+PyDoc_STRVAR(unit_sums_doc, "unit_sums($module, /, x, bias, spin)\n--\n\n"
+                            "Sums over units (rows of x, float64) of ln sum_h exp((x + bias) h),\n"
+                            "per column; x becomes the means of the units.");
+
+static PyObject *unit_sums(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"x", "bias", "spin", NULL};
+    PyObject *x_object = NULL, *bias_object = NULL;
+    int spin = 0;
+    (void)module;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOp:unit_sums", keywords, &x_object,
+                                     &bias_object, &spin)) {
+        return NULL;
+    }
+    PyArrayObject *x = rgb_array(x_object, "x", NPY_FLOAT64, 2, true);
+    PyArrayObject *bias = x ? rgb_array(bias_object, "bias", NPY_FLOAT64, 1, false) : NULL;
+    if (bias == NULL) {
+        return NULL;
+    }
+    if (PyArray_DIM(bias, 0) != PyArray_DIM(x, 0)) {
+        PyErr_SetString(PyExc_ValueError, "bias must have one value per row of x");
+        return NULL;
+    }
+    npy_intp n_states = PyArray_DIM(x, 1);
+    PyObject *sums = PyArray_SimpleNew(1, &n_states, NPY_FLOAT64);
+    if (sums == NULL) {
+        return NULL;
+    }
+    rg_unit_sums_t job = {.n_units = (size_t)PyArray_DIM(x, 0),
+                          .n_states = (size_t)n_states,
+                          .spin = spin,
+                          .bias = PyArray_DATA(bias),
+                          .x = PyArray_DATA(x),
+                          .sums = PyArray_DATA((PyArrayObject *)sums)};
+    Py_BEGIN_ALLOW_THREADS
+        rg_kernels()->unit_sums(&job);
+    Py_END_ALLOW_THREADS
+    return sums;
+}
+
 PyMethodDef rgb_blas_methods[] = {
+    RGB_METHOD("unit_sums", unit_sums, unit_sums_doc),
     RGB_METHOD("gemm", gemm, gemm_doc),
     {NULL, NULL, 0, NULL},
 };

@@ -57,32 +57,71 @@ static PyArrayObject *take_bits(PyObject *object, const char *name, size_t n, bo
 
 PyDoc_STRVAR(rbm_gibbs_doc,
              "rbm_gibbs($module, /, weights, visible_bias, hidden_bias, spin, visible, hidden,\n"
-             "          from_visible, half_steps, key, purpose, first_step, workers, progress)\n"
+             "          from_visible, half_steps, key, purpose, first_step, workers, progress,\n"
+             "          *, clamped=None, records=None, record_every=1)\n"
              "--\n\n"
-             "Advance both layers' packed states in place; whole half-steps on interrupt.");
+             "Advance both layers' packed states in place; whole half-steps on interrupt. Of\n"
+             "records (rows, n, words) the last is the end state.");
+
+/* Records of rbm_gibbs: (rows, n, words), n * every at most the half-steps. */
+static int take_records(PyObject *object, rg_rbm_gibbs_t *job)
+{
+    if (object == Py_None) {
+        return 0;
+    }
+    PyArrayObject *array = rgb_array(object, "records", NPY_UINT64, 3, true);
+    if (array == NULL) {
+        return -1;
+    }
+    size_t n_records = (size_t)PyArray_DIM(array, 1);
+    if ((size_t)PyArray_DIM(array, 0) != job->n_rows ||
+        (size_t)PyArray_DIM(array, 2) != rg_bits_words(job->rbm->n_visible) ||
+        job->record_every < 1 || n_records > job->n_half_steps / job->record_every) {
+        PyErr_SetString(PyExc_ValueError,
+                        "records must be (rows, n, words), with n * record_every half-steps");
+        return -1;
+    }
+    job->n_records = n_records;
+    job->records = PyArray_DATA(array);
+    return 0;
+}
 
 static PyObject *rbm_gibbs(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"weights",    "visible_bias", "hidden_bias", "spin", "visible",
-                               "hidden",     "from_visible", "half_steps",  "key",  "purpose",
-                               "first_step", "workers",      "progress",    NULL};
+    static char *keywords[] = {
+        "weights",      "visible_bias", "hidden_bias", "spin",         "visible",    "hidden",
+        "from_visible", "half_steps",   "key",         "purpose",      "first_step", "workers",
+        "progress",     "clamped",      "records",     "record_every", NULL};
     PyObject *weights = NULL, *visible_bias = NULL, *hidden_bias = NULL;
     PyObject *visible_object = NULL, *hidden_object = NULL, *progress = NULL, *result = NULL;
+    PyObject *clamped = Py_None, *records = Py_None;
     int spin = 0;
     int from_visible = 0;
     unsigned long long purpose = 0;
     rg_rbm_t rbm = {0};
-    rg_rbm_gibbs_t job = {.rbm = &rbm};
+    rg_rbm_gibbs_t job = {.rbm = &rbm, .record_every = 1};
     (void)module;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "OOOpOOpO&O&KO&O&O:rbm_gibbs", keywords, &weights, &visible_bias,
+            args, kwargs, "OOOpOOpO&O&KO&O&O|$OOO&:rbm_gibbs", keywords, &weights, &visible_bias,
             &hidden_bias, &spin, &visible_object, &hidden_object, &from_visible, rgb_convert_size,
             &job.n_half_steps, rgb_convert_key, job.key, &purpose, rgb_convert_size,
-            &job.first_step, rgb_convert_count, &job.workers, &progress)) {
+            &job.first_step, rgb_convert_count, &job.workers, &progress, &clamped, &records,
+            rgb_convert_size, &job.record_every)) {
         return NULL;
     }
     if (take_rbm(weights, visible_bias, hidden_bias, spin, false, &rbm) < 0) {
         goto out;
+    }
+    if (clamped != Py_None) {
+        PyArrayObject *mask = take_bits(clamped, "clamped", rbm.n_visible, false);
+        if (mask == NULL) {
+            goto out;
+        }
+        if (PyArray_DIM(mask, 0) != 1) {
+            PyErr_SetString(PyExc_ValueError, "clamped must have one row");
+            goto out;
+        }
+        job.clamped = PyArray_DATA(mask);
     }
     PyArrayObject *visible = take_bits(visible_object, "visible", rbm.n_visible, true);
     PyArrayObject *hidden = visible ? take_bits(hidden_object, "hidden", rbm.n_hidden, true) : NULL;
@@ -95,6 +134,9 @@ static PyObject *rbm_gibbs(PyObject *module, PyObject *args, PyObject *kwargs)
         job.first_step + job.n_half_steps >= (size_t)1 << 24) {
         PyErr_SetString(PyExc_ValueError, "visible and hidden must have the same number of rows "
                                           "(below 2^29), and half-steps stay below 2^24");
+        goto out;
+    }
+    if (take_records(records, &job) < 0) {
         goto out;
     }
     job.purpose = purpose;

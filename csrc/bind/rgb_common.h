@@ -19,6 +19,7 @@
 #include "rg_terms.h"
 #include "rg_torus.h"
 
+extern PyMethodDef rgb_ais_methods[];
 extern PyMethodDef rgb_base_methods[];
 extern PyMethodDef rgb_blas_methods[];
 extern PyMethodDef rgb_block_methods[];
@@ -26,7 +27,9 @@ extern PyMethodDef rgb_cluster_methods[];
 extern PyMethodDef rgb_exact_methods[];
 extern PyMethodDef rgb_field_methods[];
 extern PyMethodDef rgb_fold_methods[];
+extern PyMethodDef rgb_histogram_methods[];
 extern PyMethodDef rgb_ising_methods[];
+extern PyMethodDef rgb_operators_methods[];
 extern PyMethodDef rgb_perfect_methods[];
 extern PyMethodDef rgb_rbm_methods[];
 extern PyMethodDef rgb_temper_methods[];

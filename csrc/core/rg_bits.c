@@ -1,5 +1,7 @@
 #include "rg_bits.h"
 
+#include "rg_dispatch.h"
+
 enum { LANES = 8 };
 
 size_t rg_bits_words(size_t n)
@@ -11,20 +13,11 @@ int rg_bits_pack(const int8_t *values, size_t n_rows, size_t n, int8_t low, int8
                  uint64_t *bits)
 {
     size_t words = rg_bits_words(n);
-    bool bad = false;
+    bool good = true;
     for (size_t row = 0; row < n_rows; row++) {
-        for (size_t w = 0; w < words; w++) {
-            const int8_t *v = &values[row * n + 64 * w];
-            size_t m = n - 64 * w < 64 ? n - 64 * w : 64;
-            uint64_t word = 0;
-            for (size_t i = 0; i < m; i++) {
-                bad |= v[i] != low && v[i] != high;
-                word |= (uint64_t)(v[i] == high) << i;
-            }
-            bits[row * words + w] = word;
-        }
+        good = rg_kernels()->pack_units(values + row * n, n, low, high, bits + row * words) && good;
     }
-    return bad ? RG_ERR_VALUES : RG_OK;
+    return good ? RG_OK : RG_ERR_VALUES;
 }
 
 static void expand(uint64_t word, size_t m, int8_t low, int8_t high, int8_t *out)

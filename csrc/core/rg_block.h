@@ -1,4 +1,5 @@
-/* rg_block.h: block-spin transformations of lattices of 1 to 3 extents: decimation and majority.
+/* rg_block.h: block-spin transformations of lattices of 1 to 3 extents: decimation, the majority
+ * rule and Kadanoff's blocks.
  *
  * A block is a cube of b sites per axis; block coordinates are site coordinates divided by b.
  * Fine and coarse configurations are int8 in C order. */
@@ -7,7 +8,12 @@
 
 #include "rg_base.h"
 
-enum { RG_BLOCK_NDIM = 3, RG_TIE_GROUP = 512 };
+enum {
+    RG_BLOCK_NDIM = 3,
+    RG_BLOCK_GROUP = 512, /* configurations that share a stream */
+    RG_TIES_RANDOM = 0,
+    RG_TIES_CORNER = 1
+};
 
 /* Sizes of a blocking; unused leading axes have extent 1 and block length 1. */
 typedef struct {
@@ -28,13 +34,31 @@ int RG_WARN_UNUSED rg_blocking_init(rg_blocking_t *self, const size_t *extents, 
 void rg_decimate(const rg_blocking_t *self, const int8_t *restrict spins, size_t n,
                  int8_t *restrict coarse);
 
-/* Sign of the block sum of configurations first .. first+n-1 (spins and coarse point at
- * configuration `first`, a multiple of RG_TIE_GROUP). The tie of block t of configuration c is
- * decided by bit c % 512 (word c % 512 / 64, bit c % 64) of plane t of the stream (key,
- * RG_PURPOSE_TIES, c / 512); set means +1. Every block owns its plane whether tied or not, so a
- * result depends on key, c and t alone. No aliasing. Returns RG_OK, RG_ERR_VALUES when a value is
- * not -1 or +1, RG_ERR_ARGUMENT or RG_ERR_MEMORY. */
-int RG_WARN_UNUSED rg_majority(const rg_blocking_t *self, const uint64_t key[4], size_t first,
-                               const int8_t *restrict spins, size_t n, int8_t *restrict coarse);
+/* Sign of the block sum of configurations first .. first + n - 1 (spins and coarse point at
+ * configuration `first`, a multiple of RG_BLOCK_GROUP). A tie goes by the block's first site
+ * (RG_TIES_CORNER), or by a coin: configuration c draws ceil(n_blocks / 512) planes of the stream
+ * (key, RG_PURPOSE_TIES, c / 512) after those of the configurations before it in its group; block
+ * t takes bit t % 512 of plane t / 512, set means +1. Every block owns a coin whether tied or not,
+ * so a result depends on key, c and t alone. No aliasing. Returns RG_OK, RG_ERR_VALUES when a
+ * value is not -1 or +1, RG_ERR_ARGUMENT or RG_ERR_MEMORY. */
+int RG_WARN_UNUSED rg_majority(const rg_blocking_t *self, int ties, const uint64_t key[4],
+                               size_t first, const int8_t *restrict spins, size_t n,
+                               int8_t *restrict coarse);
+
+/* Block spins drawn with p(up | sum m) = 1 / (1 + exp(-2 strength m)): Kadanoff's operator
+ * T = strength mu m - ln 2 cosh(strength m). As rg_majority, but configuration c draws
+ * ceil(n_blocks / 8) planes of the stream (key, RG_PURPOSE_COARSEN, c / 512) and block t compares
+ * word t % 8 of plane t / 8, a uniform of 64 bits, with its probability. */
+int RG_WARN_UNUSED rg_kadanoff(const rg_blocking_t *self, double strength, const uint64_t key[4],
+                               size_t first, const int8_t *restrict spins, size_t n,
+                               int8_t *restrict coarse);
+
+/* Majority rule with b = 2 on row-packed lattices: each lattice row of n_columns (even) sites has
+ * its own words (rg_bits.h). bits: n x n_rows (even) x words(n_columns); coarse: n x n_rows / 2 x
+ * words(n_columns / 2). The same coins as rg_majority. Returns RG_OK or RG_ERR_ARGUMENT,
+ * RG_ERR_MEMORY. */
+int RG_WARN_UNUSED rg_majority_rows(size_t n_rows, size_t n_columns, int ties,
+                                    const uint64_t key[4], size_t first, const uint64_t *bits,
+                                    size_t n, uint64_t *coarse);
 
 #endif

@@ -41,7 +41,7 @@ static int init_sw(const rg_cluster_t *job, rg_cluster_slot_t *slot)
     const rg_strips_t *strips = &job->strips;
     rg_sw_t *sw = &slot->sw;
     size_t n = strips->n_padded;
-    size_t n_labels = strips->n_sites + 1;
+    size_t n_labels = strips->n_sites + 64; /* a row's new labels are written 16 at a time */
     size_t label_rows = strips->ndim == 3 ? strips->n_rows : 3;
     slot->bits = rg_alloc(n, 7 * sizeof *slot->bits);
     slot->labels = rg_alloc(64 * label_rows + 2 * n + 2 * n_labels, sizeof *slot->labels);
@@ -75,28 +75,49 @@ static uint8_t last_column(const rg_strips_t *strips, size_t i)
     return (uint8_t)(63 - __builtin_clzll(rg_strips_valid(strips, i / strips->n_rows)));
 }
 
+/* Place of the block whose first word is i; returns the word after its last. */
+static size_t init_around(const rg_strips_t *strips, size_t i, rg_around_t *around)
+{
+    size_t y = i % strips->plane_rows;
+    size_t left = strips->plane_rows - y;
+    size_t n_rows = left < RG_LANES ? left : RG_LANES;
+    for (size_t axis = 0; axis < strips->ndim; axis++) {
+        size_t end = axis == 1 ? i + n_rows - 1 : i;
+        size_t after = rg_strips_beyond(strips, end, axis, 1);
+        size_t before = rg_strips_beyond(strips, i, axis, -1);
+        around->after[axis] = (uint32_t)rg_strips_block(strips, after);
+        around->before[axis] = (uint32_t)rg_strips_block(strips, before);
+        if (axis == 1) {
+            around->n_rows_before = (uint8_t)(before % strips->plane_rows % RG_LANES + 1);
+        }
+        if (axis == 0) {
+            around->last_column_before = last_column(strips, before);
+        }
+    }
+    around->word = (uint32_t)i;
+    around->n_rows = (uint8_t)n_rows;
+    around->last_column = last_column(strips, i);
+    around->parity = (uint8_t)rg_strips_parity(strips, i % strips->n_rows);
+    return i + n_rows;
+}
+
 static int init_wolff(const rg_cluster_t *job, rg_cluster_slot_t *slot)
 {
     const rg_strips_t *strips = &job->strips;
     rg_wolff_t *wolff = &slot->wolff;
-    wolff->words = rg_alloc(strips->n_words, sizeof *wolff->words);
-    slot->labels = rg_alloc(strips->n_words, 2 * sizeof *slot->labels);
-    wolff->around = rg_alloc(strips->n_words, sizeof *wolff->around);
-    if (wolff->words == NULL || wolff->around == NULL || slot->labels == NULL) {
+    size_t n_blocks = rg_strips_n_blocks(strips);
+    wolff->blocks = rg_alloc(n_blocks, sizeof *wolff->blocks);
+    slot->labels = rg_alloc(n_blocks, 2 * sizeof *slot->labels);
+    wolff->around = rg_alloc(n_blocks, sizeof *wolff->around);
+    if (wolff->blocks == NULL || wolff->around == NULL || slot->labels == NULL) {
         return RG_ERR_MEMORY;
     }
-    for (size_t i = 0; i < strips->n_words; i++) {
-        rg_around_t *around = &wolff->around[i];
-        for (size_t axis = 0; axis < strips->ndim; axis++) {
-            around->after[axis] = (uint32_t)rg_strips_beyond(strips, i, axis, 1);
-            around->before[axis] = (uint32_t)rg_strips_beyond(strips, i, axis, -1);
-        }
-        around->last_column = last_column(strips, i);
-        around->last_column_before = last_column(strips, around->before[0]);
-        around->parity = (uint8_t)rg_strips_parity(strips, i % strips->n_rows);
+    size_t word = 0;
+    for (size_t block = 0; block < n_blocks; block++) {
+        word = init_around(strips, word, &wolff->around[block]);
     }
-    wolff->stack = slot->labels;
-    wolff->touched = &slot->labels[strips->n_words];
+    wolff->queue = slot->labels;
+    wolff->touched = &slot->labels[n_blocks];
     wolff->strips = strips;
     wolff->bond = rg_coin_of_bond(fabs(job->K));
     wolff->ghost = rg_coin_of_bond(fabs(job->h));
@@ -134,7 +155,7 @@ int rg_cluster_init(rg_cluster_t *self)
     for (size_t i = 0; i < self->workers && ret == RG_OK; i++) {
         rg_cluster_slot_t *slot = &self->slots[i];
         slot->chain = i;
-        slot->spins = rg_alloc(self->strips.n_words, sizeof *slot->spins);
+        slot->spins = rg_alloc(self->strips.n_words + RG_LANES, sizeof *slot->spins);
         if (slot->spins == NULL) {
             return RG_ERR_MEMORY;
         }
@@ -150,7 +171,7 @@ void rg_cluster_free(rg_cluster_t *self)
         rg_free(self->slots[i].bits);
         rg_free(self->slots[i].labels);
         rg_free(self->slots[i].sw.flags);
-        rg_free(self->slots[i].wolff.words);
+        rg_free(self->slots[i].wolff.blocks);
         rg_free(self->slots[i].wolff.around);
     }
     rg_free(self->slots);
@@ -181,9 +202,7 @@ static void begin_draw(const rg_cluster_t *job, rg_cluster_slot_t *slot)
         slot->loaded = true;
     }
     slot->visited = 0;
-    slot->wolff.seeds.used = RG_LANES; /* pools do not outlive a draw */
-    slot->wolff.bond_words.used = RG_LANES;
-    slot->wolff.ghost_words.used = RG_LANES;
+    slot->wolff.seeds.used = RG_LANES; /* the pool does not outlive a draw */
 }
 
 static void end_draw(const rg_cluster_t *job, rg_cluster_slot_t *slot)

@@ -44,6 +44,10 @@ uint64_t rg_strips_valid(const rg_strips_t *self, size_t strip);
  * planes. */
 size_t rg_strips_beyond(const rg_strips_t *self, size_t i, size_t axis, int step);
 
+/* Blocks of up to 8 rows of a strip's plane, counted along the words: how many, and word i's. */
+size_t rg_strips_n_blocks(const rg_strips_t *self);
+size_t rg_strips_block(const rg_strips_t *self, size_t i);
+
 /* Parity of a row's coordinates. */
 size_t rg_strips_parity(const rg_strips_t *self, size_t row);
 
@@ -77,29 +81,34 @@ typedef struct {
     uint64_t *flips;    /* n_padded: fair coins */
     uint64_t *linked;   /* n_words: the first link of each run to the row before */
     uint64_t *fresh;    /* n_words: last column of each run without such a link */
-    uint32_t *rows;     /* labels by row and last column of the run */
+    uint32_t *rows;     /* labels, 64 by row */
     uint32_t *edges[2]; /* n_words: labels of the first and last column */
-    uint32_t *parent;   /* n_sites + 1 */
-    uint8_t *flags;     /* n_sites + 1 */
-    uint32_t *sizes;    /* n_sites + 1 */
+    uint32_t *parent;   /* n_sites + 64 */
+    uint8_t *flags;     /* n_sites + 64 */
+    uint32_t *sizes;    /* n_sites + 64 */
 } rg_sw_t;
 
-/* What Wolff's flood fill knows of a word. */
+/* What Wolff's flood fill knows of a block: up to 8 rows of one strip and plane, a row to a lane.
+ * One plane of random bits is the bonds of a block along one axis. */
 typedef struct {
-    uint64_t grown;   /* in the cluster */
-    uint64_t pending; /* reached, not yet grown from */
-    uint64_t drawn;   /* whether bonds holds this cluster's */
-    uint64_t bonds[3];
-    uint64_t unused[2]; /* a word fills a cache line */
-} rg_wolff_word_t;
+    _Alignas(RG_ALIGN) uint64_t grown[RG_LANES]; /* in the cluster */
+    uint64_t pending[RG_LANES];                  /* reached, not yet grown from */
+    uint64_t open[RG_LANES];                     /* sites like the seed, once drawn */
+    uint64_t bonds[3][RG_LANES];                 /* this cluster's, once drawn */
+    uint64_t drawn;
+    uint64_t queued;
+} rg_wolff_block_t;
 
-/* Where a word's neighbours are. */
+/* Where a block is, and its neighbours. */
 typedef struct {
+    uint32_t word; /* of its first row */
     uint32_t after[3];
     uint32_t before[3];
-    uint8_t last_column;        /* of this word */
+    uint8_t n_rows;
+    uint8_t n_rows_before;      /* of before[1] */
+    uint8_t last_column;        /* of this block */
     uint8_t last_column_before; /* of before[0] */
-    uint8_t parity;             /* of the row */
+    uint8_t parity;             /* of the first row */
 } rg_around_t;
 
 /* Random words handed out one by one. */
@@ -115,14 +124,12 @@ typedef struct {
     rg_coin_t ghost;
     bool has_field;
     bool field_up;
-    uint64_t *spins;        /* n_words */
-    rg_wolff_word_t *words; /* n_words, clear between clusters */
-    rg_around_t *around;    /* n_words */
-    uint32_t *stack;        /* n_words: words with pending bits */
-    uint32_t *touched;      /* n_words: words with drawn bonds */
+    uint64_t *spins;          /* n_words, and RG_LANES more */
+    rg_wolff_block_t *blocks; /* clear between clusters */
+    rg_around_t *around;      /* by block */
+    uint32_t *queue;          /* a ring of n_blocks: blocks with pending bits */
+    uint32_t *touched;        /* blocks with drawn bonds */
     rg_pool_t seeds;
-    rg_pool_t bond_words;
-    rg_pool_t ghost_words;
 } rg_wolff_t;
 
 enum { RG_CLUSTER_WOLFF = 0, RG_CLUSTER_SW = 1 };

@@ -6,6 +6,7 @@
 #ifndef RG_DISPATCH_H
 #define RG_DISPATCH_H
 
+#include "rg_anneal.h"
 #include "rg_base.h"
 #include "rg_cluster.h"
 #include "rg_rng.h"
@@ -14,6 +15,8 @@
 #include "rg_lookup.h"
 #include "rg_perfect.h"
 #include "rg_soft.h"
+#include "rg_operators.h"
+#include "rg_terms.h"
 #include "rg_unit.h"
 #include "rg_update.h"
 
@@ -27,11 +30,15 @@ typedef struct {
     void (*field_run)(const rg_field_run_t *run, rg_stream_t *stream);
     void (*field_count)(const rg_field_count_t *job, uint64_t *counts);
     void (*field_add)(const rg_field_count_t *job, const double *sizes, double *sums);
+    /* rg_temper_mask with its uniforms */
+    void (*exchange_mask)(double slope, const double *a, const double *b, const uint64_t *uniforms,
+                          uint64_t mask[RG_LANES]);
     void (*perfect_group)(const rg_perfect_group_t *group, rg_stream_t *stream);
     void (*lookup_f32)(const rg_lookup_t *job, const float *weights, float *out);
     void (*lookup_f64)(const rg_lookup_t *job, const double *weights, double *out);
     void (*unit_f32)(const rg_unit_t *job, rg_stream_t *stream, const float *input, float *mean);
     void (*unit_f64)(const rg_unit_t *job, rg_stream_t *stream, const double *input, double *mean);
+    void (*operator_sums)(const rg_operators_t *set, int32_t *sums); /* adds; tables filled */
     /* moments may be NULL */
     void (*sw_sweep)(const rg_sw_t *sw, rg_stream_t *stream, rg_moments_t *moments);
     /* returns the cluster's size, whether it flipped or not */
@@ -49,8 +56,19 @@ typedef struct {
     void (*update_finish_f32)(const rg_update_t *job, const float *velocity, float *weights);
     void (*update_finish_f64)(const rg_update_t *job, const double *velocity, double *weights);
     void (*soft_products)(const rg_soft_t *job);
+    void (*unit_sums)(const rg_unit_sums_t *job);
     /* 64 x 64 bits, in place: bit j of word i and bit i of word j change places */
     void (*transpose64)(uint64_t tile[64]);
+    /* one row of rg_bits_pack; false when a value is neither */
+    bool (*pack_units)(const int8_t *values, size_t n, int8_t low, int8_t high, uint64_t *bits);
+    /* 64 n_words planes of 256 rows, bits and planes of each group of 64 exchanged */
+    void (*planes_turn)(rg_term_plane_t *planes, size_t n_words);
+    /* add to counts the products of terms first .. stop - 1, or the spins, that are -1 */
+    void (*terms_count)(const rg_terms_t *terms, size_t first, size_t stop,
+                        const rg_term_plane_t *planes, rg_term_plane_t *counts);
+    void (*spins_count)(const rg_term_plane_t *planes, size_t n_sites, rg_term_plane_t *counts);
+    void (*anneal_f32)(const rg_anneal_t *job, const float *input);
+    void (*anneal_f64)(const rg_anneal_t *job, const double *input);
 } rg_kernels_t;
 
 /* Choose the table. name: NULL or "" for the best, else "portable", "avx2" or "avx512".

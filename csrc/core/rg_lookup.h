@@ -27,6 +27,10 @@ static inline size_t rg_lookup_words(size_t n_rows, size_t n_inputs)
 void rg_lookup_spread(const uint64_t *bits, size_t stride, size_t n_rows, size_t n_inputs,
                       uint64_t *index);
 
+/* The same of n_groups chosen groups of 4 bits of every row, side by side. */
+void rg_lookup_gather(const uint64_t *bits, size_t stride, size_t n_rows, const uint32_t *groups,
+                      size_t n_groups, uint64_t *index);
+
 /* out[r][j] += sum_i x(r, i) weights[i][j] for r < n_rows, j < 16, i < n_inputs, where x is bit i
  * of row r as 0/1, or as -1/+1 when `spin`; bits from n_inputs on may be anything. out is n_rows x
  * 16, 64-byte aligned as weights are. The same for n_panels panels: the next one's weights stand

@@ -45,17 +45,21 @@ static size_t n_blocks(const rg_perfect_t *self)
     return (self->n + RG_PLANE_BITS - 1) / RG_PLANE_BITS;
 }
 
-static void start_slot(const rg_perfect_t *self, rg_perfect_slot_t *slot)
+/* Take the next block, if there is one. Which worker takes which changes nothing. */
+static void take_block(rg_perfect_t *self, rg_perfect_slot_t *slot)
 {
     size_t first = self->max_sweeps < RG_PERFECT_FIRST ? self->max_sweeps : RG_PERFECT_FIRST;
-    *slot = (rg_perfect_slot_t){.attempt = first, .left = first};
+    size_t block = __atomic_fetch_add(&self->next, 1, __ATOMIC_RELAXED);
+    bool any = block < n_blocks(self);
+    *slot = (rg_perfect_slot_t){.block = block, .attempt = any ? first : 0, .left = first};
 }
 
 int rg_perfect_init(rg_perfect_t *self)
 {
     self->words = NULL;
     self->slots = NULL;
-    self->wave_start = 0;
+    self->next = 0;
+    self->n_done = 0;
     self->out_of_sweeps = false;
     if (self->workers < 1 || self->max_sweeps < 1 || self->max_sweeps > MOST_SWEEPS ||
         !isfinite(self->K) || !isfinite(self->h) ||
@@ -81,7 +85,7 @@ int rg_perfect_init(rg_perfect_t *self)
         return RG_ERR_MEMORY;
     }
     for (size_t i = 0; i < self->workers; i++) {
-        start_slot(self, &self->slots[i]);
+        take_block(self, &self->slots[i]);
     }
     return RG_OK;
 }
@@ -115,8 +119,8 @@ static void write_rows(const rg_perfect_t *job, size_t block, uint64_t *upper)
 }
 
 /* After a sweep: look whether the pairs have met, and end the attempt when it was the last. */
-static void end_sweep(const rg_perfect_t *job, rg_perfect_slot_t *slot, size_t block,
-                      uint64_t *upper, const uint64_t *lower)
+static void end_sweep(rg_perfect_t *job, rg_perfect_slot_t *slot, uint64_t *upper,
+                      const uint64_t *lower)
 {
     size_t size = job->lattice->n_sites * RG_LANES * sizeof *upper;
     slot->met = slot->met || memcmp(upper, lower, size) == 0;
@@ -126,11 +130,13 @@ static void end_sweep(const rg_perfect_t *job, rg_perfect_slot_t *slot, size_t b
         return;
     }
     if (slot->met) {
-        write_rows(job, block, upper);
-        job->needed[block] = slot->attempt;
-        slot->attempt = 0;
+        write_rows(job, slot->block, upper);
+        job->needed[slot->block] = slot->attempt;
+        __atomic_fetch_add(&job->n_done, 1, __ATOMIC_RELAXED);
+        take_block(job, slot);
     } else if (slot->attempt > job->max_sweeps / 2) {
-        slot->attempt = 0; /* needed[block] stays 0 */
+        slot->attempt = 0; /* needed[..] stays 0 */
+        __atomic_store_n(&job->out_of_sweeps, true, __ATOMIC_RELAXED);
     } else {
         slot->attempt *= 2;
         slot->left = slot->attempt;
@@ -138,8 +144,7 @@ static void end_sweep(const rg_perfect_t *job, rg_perfect_slot_t *slot, size_t b
     }
 }
 
-static void run_slot(const rg_perfect_t *job, rg_perfect_slot_t *slot, size_t block,
-                     uint64_t *words, size_t max_groups)
+static void run_slot(rg_perfect_t *job, rg_perfect_slot_t *slot, uint64_t *words, size_t max_groups)
 {
     const rg_lattice_t *lattice = job->lattice;
     size_t size = lattice->n_sites * RG_LANES;
@@ -151,7 +156,7 @@ static void run_slot(const rg_perfect_t *job, rg_perfect_slot_t *slot, size_t bl
                                 .ndim = lattice->ndim};
     for (size_t i = 0; i < max_groups && slot->attempt > 0; i++) {
         if (slot->group == 0) {
-            uint64_t index = (uint64_t)block << 33 | 2 * (uint64_t)slot->left;
+            uint64_t index = (uint64_t)slot->block << 33 | 2 * (uint64_t)slot->left;
             rg_stream_init(&slot->stream, job->key, RG_PURPOSE_PERFECT, index);
             rg_stream_init(&slot->words, job->key, RG_PURPOSE_PERFECT, index + 1);
             if (slot->left == slot->attempt) {
@@ -167,15 +172,9 @@ static void run_slot(const rg_perfect_t *job, rg_perfect_slot_t *slot, size_t bl
         rg_kernels()->perfect_group(&group, &slot->stream);
         slot->group++;
         if (slot->group == lattice->n_groups) {
-            end_sweep(job, slot, block, upper, lower);
+            end_sweep(job, slot, upper, lower);
         }
     }
-}
-
-static size_t in_wave(const rg_perfect_t *self)
-{
-    size_t left = n_blocks(self) - self->wave_start;
-    return left < self->workers ? left : self->workers;
 }
 
 static void slice_worker(void *context, rg_team_t *team, size_t worker)
@@ -183,36 +182,23 @@ static void slice_worker(void *context, rg_team_t *team, size_t worker)
     const slice_t *slice = context;
     rg_perfect_t *job = slice->job;
     size_t size = 2 * job->lattice->n_sites * RG_LANES;
-    for (size_t i = worker; i < in_wave(job); i += rg_team_size(team)) {
-        run_slot(job, &job->slots[i], job->wave_start + i, &job->words[i * size],
-                 slice->max_groups);
+    for (size_t i = worker; i < job->workers; i += rg_team_size(team)) {
+        run_slot(job, &job->slots[i], &job->words[i * size], slice->max_groups);
     }
 }
 
 int rg_perfect_run(rg_perfect_t *self, size_t max_groups)
 {
-    if (self->wave_start >= n_blocks(self) || self->out_of_sweeps) {
+    if (self->n_done == n_blocks(self) || self->out_of_sweeps) {
         return RG_OK;
     }
     slice_t slice = {.job = self, .max_groups = max_groups};
     rg_team_run(self->workers, slice_worker, &slice);
-    bool wave_done = true;
-    for (size_t i = 0; i < in_wave(self); i++) {
-        bool done = self->slots[i].attempt == 0;
-        wave_done = wave_done && done;
-        self->out_of_sweeps |= done && self->needed[self->wave_start + i] == 0;
-    }
-    if (wave_done && !self->out_of_sweeps) {
-        self->wave_start += in_wave(self);
-        for (size_t i = 0; i < self->workers; i++) {
-            start_slot(self, &self->slots[i]);
-        }
-    }
-    return self->wave_start < n_blocks(self) && !self->out_of_sweeps ? RG_MORE : RG_OK;
+    return self->n_done < n_blocks(self) && !self->out_of_sweeps ? RG_MORE : RG_OK;
 }
 
 double rg_perfect_done(const rg_perfect_t *self)
 {
     size_t blocks = n_blocks(self);
-    return blocks > 0 ? (double)self->wave_start / (double)blocks : 1.0;
+    return blocks > 0 ? (double)self->n_done / (double)blocks : 1.0;
 }

@@ -36,11 +36,12 @@ typedef struct {
     size_t ndim;
 } rg_perfect_group_t;
 
-/* Where one block of the running wave stands. */
+/* Where one worker stands in its block. */
 typedef struct {
+    size_t block;
     rg_stream_t stream; /* planes of the running sweep */
     rg_stream_t words;
-    size_t attempt; /* sweeps of the running attempt; 0: the block is done */
+    size_t attempt; /* sweeps of the running attempt; 0: no block is left, or none may go on */
     size_t left;    /* sweeps of it that are left, the running one included */
     size_t group;   /* groups done of the running sweep */
     bool met;
@@ -64,7 +65,8 @@ typedef struct {
     rg_perfect_table_t tables[2]; /* of even and odd sites */
     uint64_t *words;              /* workers x 2 x n_sites x 8 */
     rg_perfect_slot_t *slots;     /* workers */
-    size_t wave_start;
+    size_t next;                  /* first block that nobody has taken */
+    size_t n_done;                /* blocks finished */
     bool out_of_sweeps;
 } rg_perfect_t;
 
@@ -73,8 +75,8 @@ typedef struct {
  * free in every case. */
 int RG_WARN_UNUSED rg_perfect_init(rg_perfect_t *self);
 
-/* Do about max_groups group updates per block of the running wave. RG_MORE: call again. RG_OK with
- * out_of_sweeps set: some pair had not met after the longest attempt, and no row may be used. */
+/* Do about max_groups group updates per worker. RG_MORE: call again. RG_OK with out_of_sweeps set:
+ * some pair had not met after the longest attempt, and no row may be used. */
 int RG_WARN_UNUSED rg_perfect_run(rg_perfect_t *self, size_t max_groups);
 
 /* Fraction of the blocks done. */

@@ -17,12 +17,6 @@ static size_t panel_units(size_t n_units, size_t panel)
     return left < RG_PANEL ? left : RG_PANEL;
 }
 
-/* Rows of a panel of W: the visible units, then zeros to whole tiles. */
-static size_t panel_rows(size_t n_visible)
-{
-    return n_panels(n_visible) * RG_PANEL;
-}
-
 /* Panels per packed row: words of 64 units hold four. */
 static size_t panel_stride(size_t n_units)
 {
@@ -44,7 +38,8 @@ int rg_rbm_init(rg_rbm_t *self, size_t n_visible, size_t n_hidden, bool spin, bo
         return RG_ERR_ARGUMENT;
     }
     size_t n_weights = 0;
-    if (rg_multiply(n_panels(n_hidden) * RG_PANEL, panel_rows(n_visible), &n_weights) != RG_OK) {
+    if (rg_multiply(n_panels(n_hidden) * RG_PANEL, rg_rbm_panel_rows(n_visible), &n_weights) !=
+        RG_OK) {
         return RG_ERR_OVERFLOW;
     }
     self->weights = rg_alloc(n_weights, real_size(single));
@@ -73,7 +68,7 @@ static void copy_panels(size_t n_visible, size_t n_hidden, bool single, char *ma
         size_t bytes = panel_units(n_hidden, panel) * real;
         for (size_t i = 0; i < n_visible; i++) {
             char *row = &matrix[(i * n_hidden + panel * RG_PANEL) * real];
-            char *packed = &panels[(panel * panel_rows(n_visible) + i) * RG_PANEL * real];
+            char *packed = &panels[(panel * rg_rbm_panel_rows(n_visible) + i) * RG_PANEL * real];
             memcpy(to_panels ? packed : row, to_panels ? row : packed, bytes);
         }
     }
@@ -213,6 +208,35 @@ typedef struct {
     size_t scratch_bytes;
 } gibbs_slice_t;
 
+/* Draw panel q of a pair whose inputs are in the scratch. */
+static void gibbs_panel(const rg_rbm_gibbs_t *job, const layer_t *layer, size_t q, uint64_t number,
+                        uint64_t *drawn, const scratch_t *scratch)
+{
+    const rg_rbm_t *rbm = job->rbm;
+    size_t panel = layer->panel + q;
+    const rg_panel_bits_t *clamped = (const rg_panel_bits_t *)job->clamped;
+    rg_panel_bits_t mask =
+        clamped == NULL || layer->to_hidden ? (rg_panel_bits_t)0 : clamped[panel];
+    size_t stride = panel_stride(layer->to_hidden ? rbm->n_hidden : rbm->n_visible);
+    rg_panel_bits_t *bits = (rg_panel_bits_t *)drawn + panel;
+    rg_panel_bits_t kept[RG_RBM_BLOCK];
+    for (size_t row = 0; mask != 0 && row < layer->n_rows; row++) {
+        kept[row] = bits[row * stride];
+    }
+    rg_stream_t stream;
+    rg_stream_init(&stream, job->key, job->purpose, number | panel);
+    rows_t rows = {.n_rows = layer->n_rows, .stream = &stream, .bits = drawn};
+    if (rbm->single) {
+        units_f32(layer, q, &rows, NULL, scratch);
+    } else {
+        units_f64(layer, q, &rows, NULL, scratch);
+    }
+    for (size_t row = 0; mask != 0 && row < layer->n_rows; row++) {
+        rg_panel_bits_t fresh = bits[row * stride];
+        bits[row * stride] = (rg_panel_bits_t)((fresh & ~mask) | (kept[row] & mask));
+    }
+}
+
 /* Draw the pair of panels of a block of rows whose inputs start from scratch->index. */
 static void gibbs_pair(const rg_rbm_gibbs_t *job, const layer_t *layer, uint64_t number,
                        uint64_t *drawn, const scratch_t *scratch)
@@ -223,14 +247,22 @@ static void gibbs_pair(const rg_rbm_gibbs_t *job, const layer_t *layer, uint64_t
         layer_inputs_f64(layer, scratch);
     }
     for (size_t q = 0; q < layer->n_panels; q++) {
-        rg_stream_t stream;
-        rg_stream_init(&stream, job->key, job->purpose, number | (layer->panel + q));
-        rows_t rows = {.n_rows = layer->n_rows, .stream = &stream, .bits = drawn};
-        if (layer->rbm->single) {
-            units_f32(layer, q, &rows, NULL, scratch);
-        } else {
-            units_f64(layer, q, &rows, NULL, scratch);
-        }
+        gibbs_panel(job, layer, q, number, drawn, scratch);
+    }
+}
+
+/* Copy a block's visible states to their record, if one is due with `left` half-steps to go. */
+static void gibbs_record(const rg_rbm_gibbs_t *job, size_t first, size_t n_rows, size_t left)
+{
+    if (job->n_records == 0 || left % job->record_every != 0 ||
+        left / job->record_every >= job->n_records) {
+        return;
+    }
+    size_t words = rg_bits_words(job->rbm->n_visible);
+    size_t record = job->n_records - 1 - left / job->record_every;
+    for (size_t row = first; row < first + n_rows; row++) {
+        memcpy(&job->records[(row * job->n_records + record) * words], &job->visible[row * words],
+               words * sizeof *job->records);
     }
 }
 
@@ -253,6 +285,7 @@ static void gibbs_block(const gibbs_slice_t *slice, size_t block, char *memory)
             layer_t layer = pair_at(rbm, to_hidden, n_rows, panel);
             gibbs_pair(job, &layer, number, drawn, &scratch);
         }
+        gibbs_record(job, first, n_rows, job->n_half_steps - 1 - t);
     }
 }
 

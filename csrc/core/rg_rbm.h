@@ -23,6 +23,12 @@ typedef struct {
     void *hidden_bias;  /* likewise */
 } rg_rbm_t;
 
+/* Rows of a panel of weights: n_visible up to a multiple of 16. */
+static inline size_t rg_rbm_panel_rows(size_t n_visible)
+{
+    return (n_visible + 15) / 16 * 16;
+}
+
 /* Allocate the arrays (zeros). RG_OK, RG_ERR_ARGUMENT (no units, or above 2^20 panels),
  * RG_ERR_OVERFLOW, RG_ERR_MEMORY; free in every case. */
 int RG_WARN_UNUSED rg_rbm_init(rg_rbm_t *self, size_t n_visible, size_t n_hidden, bool spin,
@@ -37,7 +43,9 @@ void rg_rbm_unpack(size_t n_visible, size_t n_hidden, bool single, const void *p
 /* n_rows independent Gibbs chains. Half-step t = 0 .. n_half_steps - 1 draws the other layer,
  * starting from `visible` (from_visible) or `hidden`; block b of 512 rows and panel p of 16
  * units draw from the stream (key, purpose, b << 44 | (first_step + t) << 20 | p). Both arrays
- * hold the current states; on RG_MORE every block has whole half-steps. */
+ * hold the current states; on RG_MORE every block has whole half-steps. Visible units whose bit
+ * is set in `clamped` keep their values. Record i = 0 .. n_records - 1 of a row is its visible
+ * state with (n_records - 1 - i) * record_every half-steps to go. */
 typedef struct {
     const rg_rbm_t *rbm;
     uint64_t key[4];
@@ -45,9 +53,13 @@ typedef struct {
     size_t first_step;
     size_t n_half_steps; /* first_step + n_half_steps < 2^24 */
     bool from_visible;
-    size_t n_rows;     /* fewer than 2^20 blocks */
-    uint64_t *visible; /* n_rows x words(n_visible) */
-    uint64_t *hidden;  /* n_rows x words(n_hidden) */
+    size_t n_rows;           /* fewer than 2^20 blocks */
+    uint64_t *visible;       /* n_rows x words(n_visible) */
+    uint64_t *hidden;        /* n_rows x words(n_hidden) */
+    const uint64_t *clamped; /* words(n_visible), or NULL */
+    uint64_t *records;       /* n_rows x n_records x words(n_visible) */
+    size_t n_records;        /* n_records * record_every <= n_half_steps */
+    size_t record_every;
     size_t workers;
     size_t next_block; /* cursor, start at 0 */
     size_t step;       /* half-steps that the running wave of `workers` blocks has done */

@@ -73,7 +73,7 @@ static void R_(layer_inputs)(const layer_t *layer, const scratch_t *scratch)
                    &bias[(layer->panel + q) * RG_PANEL], RG_PANEL * sizeof(REAL));
         }
     }
-    size_t rows = layer->to_hidden ? panel_rows(rbm->n_visible) : RG_PANEL;
+    size_t rows = layer->to_hidden ? rg_rbm_panel_rows(rbm->n_visible) : RG_PANEL;
     rg_lookup_t product = {.index = scratch->index,
                            .n_rows = layer->n_rows,
                            .n_inputs = layer->to_hidden ? rbm->n_visible : rbm->n_hidden,
@@ -81,7 +81,7 @@ static void R_(layer_inputs)(const layer_t *layer, const scratch_t *scratch)
                            .n_panels = layer->n_panels,
                            .weight_step = rows * RG_PANEL,
                            .out_step = layer->n_rows * RG_PANEL,
-                           .tile_rows = layer->to_hidden ? 0 : panel_rows(rbm->n_visible)};
+                           .tile_rows = layer->to_hidden ? 0 : rg_rbm_panel_rows(rbm->n_visible)};
     R_(lookup)(&product, &((const REAL *)rbm->weights)[layer->panel * rows * RG_PANEL], input);
 }
 
@@ -331,7 +331,7 @@ static void R_(update_pair)(const rg_rbm_train_t *job, size_t batch, size_t nega
     _Alignas(64) REAL difference[PAIR][RG_PANEL];
     _Alignas(64) REAL hidden_shift[PAIR][RG_PANEL] = {{0}};
     rg_update_t step[PAIR];
-    size_t panel_size = panel_rows(rbm->n_visible) * RG_PANEL;
+    size_t panel_size = rg_rbm_panel_rows(rbm->n_visible) * RG_PANEL;
     REAL *velocity = &((REAL *)job->weight_velocity)[layer->panel * panel_size];
     REAL *weights = &((REAL *)rbm->weights)[layer->panel * panel_size];
     bool centred = job->visible_offset != NULL;
@@ -508,8 +508,8 @@ static bool R_(finite)(const REAL *x, size_t n)
 /* Whether every parameter is finite; the arrays are padded to whole panels. */
 static bool R_(all_finite)(const rg_rbm_t *rbm)
 {
-    size_t hidden = panel_rows(rbm->n_hidden);
-    size_t visible = panel_rows(rbm->n_visible);
+    size_t hidden = rg_rbm_panel_rows(rbm->n_hidden);
+    size_t visible = rg_rbm_panel_rows(rbm->n_visible);
     return R_(finite)(rbm->weights, hidden * visible) && R_(finite)(rbm->visible_bias, visible) &&
            R_(finite)(rbm->hidden_bias, hidden);
 }

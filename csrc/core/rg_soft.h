@@ -1,5 +1,4 @@
-/* rg_soft.h: products of 1 + e^x over the units of a layer, for many states that differ by known
- * factors. */
+/* rg_soft.h: sums over the units of a layer, for many states of the other layer. */
 #ifndef RG_SOFT_H
 #define RG_SOFT_H
 
@@ -19,5 +18,16 @@ typedef struct {
     double *products; /* n_states */
     double *shift;    /* 8, 64-byte aligned */
 } rg_soft_t;
+
+/* With y = x[j][s] + bias[j]: sums[s] = sum_j ln sum_h e^{y h}, and x[j][s] becomes the mean of h,
+ * over h = -1, +1 (spin) or 0, 1. States are independent; units are taken in order. */
+typedef struct {
+    size_t n_units;
+    size_t n_states;
+    bool spin;
+    const double *bias; /* n_units */
+    double *x;          /* n_units x n_states */
+    double *sums;       /* n_states */
+} rg_unit_sums_t;
 
 #endif

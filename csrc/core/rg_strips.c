@@ -49,6 +49,21 @@ size_t rg_strips_beyond(const rg_strips_t *self, size_t i, size_t axis, int step
     return block + (i % period[axis] + (step > 0 ? unit[axis] : back)) % period[axis];
 }
 
+static size_t blocks_per_plane(const rg_strips_t *self)
+{
+    return (self->plane_rows + RG_LANES - 1) / RG_LANES;
+}
+
+size_t rg_strips_n_blocks(const rg_strips_t *self)
+{
+    return self->n_words / self->plane_rows * blocks_per_plane(self);
+}
+
+size_t rg_strips_block(const rg_strips_t *self, size_t i)
+{
+    return i / self->plane_rows * blocks_per_plane(self) + i % self->plane_rows / RG_LANES;
+}
+
 void rg_strips_load(const rg_strips_t *self, const uint64_t *packed, uint64_t *strips)
 {
     size_t n_packed = rg_bits_words(self->n_sites);

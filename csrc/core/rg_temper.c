@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "rg_dispatch.h"
-#include "rg_math.h"
 #include "rg_thread.h"
 
 void rg_temper_mask(double K_a, double K_b, const double a[RG_PLANE_BITS],
@@ -13,22 +12,15 @@ void rg_temper_mask(double K_a, double K_b, const double a[RG_PLANE_BITS],
     enum { PLANES = RG_PLANE_BITS / RG_LANES };
     _Alignas(RG_ALIGN) uint64_t uniforms[RG_PLANE_BITS];
     rg_kernels()->stream_planes(stream, PLANES, uniforms);
-    memset(mask, 0, RG_LANES * sizeof *mask);
-    for (size_t r = 0; r < RG_PLANE_BITS; r++) {
-        double gain = (K_a - K_b) * (b[r] - a[r]);
-        bool accepted = gain >= 0.0;
-        if (!accepted) {
-            bool certain = false;
-            accepted = uniforms[r] < rg_threshold64(rg_exp(gain), &certain) || certain;
-        }
-        mask[r / 64] |= (uint64_t)accepted << (r % 64);
-    }
+    rg_kernels()->exchange_mask(K_a - K_b, a, b, uniforms, mask);
 }
 
 int rg_temper_init(rg_temper_t *self)
 {
     self->scratch = NULL;
     self->now = NULL;
+    self->now_up = NULL;
+    self->pending = NULL;
     self->walker = NULL;
     self->leg = NULL;
     self->max_links = 0;
@@ -36,6 +28,9 @@ int rg_temper_init(rg_temper_t *self)
     self->copy = 0;
     if (self->workers < 1 || self->thin < 1 || self->n_K < 1 || self->n_K > UINT32_MAX / 2) {
         return RG_ERR_ARGUMENT;
+    }
+    if (self->lattice != NULL && self->lattice->ndim * self->lattice->n_sites >= (size_t)1 << 31) {
+        return RG_ERR_OVERFLOW; /* of ising_counts */
     }
     for (size_t k = 0; k < self->n_K; k++) {
         if (!isfinite(self->K[k])) {
@@ -61,9 +56,12 @@ int rg_temper_init(rg_temper_t *self)
     }
     self->scratch = rg_alloc(scratch + RG_LANES, sizeof *self->scratch);
     self->now = rg_alloc(replicas + 1, sizeof *self->now);
+    self->now_up = rg_alloc(replicas + 1, sizeof *self->now_up);
+    self->pending = rg_alloc(replicas + 1, 2 * RG_TEMPER_PENDING * sizeof *self->pending);
     self->walker = rg_alloc(replicas + 1, sizeof *self->walker);
     self->leg = rg_alloc(replicas + 1, sizeof *self->leg);
-    if (self->scratch == NULL || self->now == NULL || self->walker == NULL || self->leg == NULL) {
+    if (self->scratch == NULL || self->now == NULL || self->now_up == NULL ||
+        self->pending == NULL || self->walker == NULL || self->leg == NULL) {
         return RG_ERR_MEMORY;
     }
     for (size_t i = 0; i < replicas; i++) {
@@ -76,10 +74,14 @@ void rg_temper_free(rg_temper_t *self)
 {
     rg_free(self->scratch);
     rg_free(self->now);
+    rg_free(self->now_up);
+    rg_free(self->pending);
     rg_free(self->walker);
     rg_free(self->leg);
     self->scratch = NULL;
     self->now = NULL;
+    self->now_up = NULL;
+    self->pending = NULL;
     self->walker = NULL;
     self->leg = NULL;
 }
@@ -109,6 +111,34 @@ static void sweep(const rg_temper_t *self, size_t block, size_t k, uint64_t *scr
     rg_kernels()->ising_groups(&pass, stream);
 }
 
+/* Bonds and spins of one copy after its sweep. */
+static void count(const rg_temper_t *self, size_t copy)
+{
+    const uint64_t *words = &self->words[copy * self->sums->n_sites * RG_LANES];
+    double *bonds = &self->now[copy * RG_PLANE_BITS];
+    double *up = &self->now_up[copy * RG_PLANE_BITS];
+    if (self->lattice == NULL) {
+        rg_field_bonds(self->sums, words, bonds);
+        rg_field_ups(self->sums, words, up);
+        return;
+    }
+    uint64_t counts[RG_PLANE_BITS];
+    rg_kernels()->ising_counts(self->lattice, words, counts);
+    double all_bonds = (double)(self->lattice->ndim * self->lattice->n_sites);
+    double all_sites = (double)self->lattice->n_sites;
+    for (size_t r = 0; r < RG_PLANE_BITS; r++) {
+        bonds[r] = all_bonds - 2.0 * (double)(int64_t)(counts[r] & UINT32_MAX);
+        up[r] = 2.0 * (double)(int64_t)(counts[r] >> 32) - all_sites;
+    }
+}
+
+static void swap_doubles(double *a, double *b)
+{
+    double kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
 /* Exchange k and k + 1 of a block: spins, bonds and walkers. */
 static void exchange(const rg_temper_t *self, size_t block, size_t k)
 {
@@ -120,17 +150,20 @@ static void exchange(const rg_temper_t *self, size_t block, size_t k)
                    &self->streams[2 * self->n_K * block + self->n_K + k], mask);
     uint64_t *a = words_of(self, block, k);
     uint64_t *b = words_of(self, block, k + 1);
-    for (size_t i = 0; i < self->sums->n_sites * RG_LANES; i++) {
-        uint64_t differ = (a[i] ^ b[i]) & mask[i % RG_LANES];
-        a[i] ^= differ;
-        b[i] ^= differ;
+    for (size_t i = 0; i < self->sums->n_sites * RG_LANES; i += RG_LANES) {
+        for (size_t lane = 0; lane < RG_LANES; lane++) {
+            uint64_t differ = (a[i + lane] ^ b[i + lane]) & mask[lane];
+            a[i + lane] ^= differ;
+            b[i + lane] ^= differ;
+        }
     }
+    double *up = &self->now_up[at];
     uint64_t accepted = 0;
-    for (size_t r = 0; r < RG_PLANE_BITS; r++) {
-        if ((mask[r / 64] >> (r % 64)) & 1) {
-            double sum = bonds[r];
-            bonds[r] = bonds[r + RG_PLANE_BITS];
-            bonds[r + RG_PLANE_BITS] = sum;
+    for (size_t lane = 0; lane < RG_LANES; lane++) {
+        for (uint64_t left = mask[lane]; left != 0; left &= left - 1) {
+            size_t r = 64 * lane + (size_t)__builtin_ctzll(left);
+            swap_doubles(&bonds[r], &bonds[r + RG_PLANE_BITS]);
+            swap_doubles(&up[r], &up[r + RG_PLANE_BITS]);
             uint32_t who = walker[r];
             walker[r] = walker[r + RG_PLANE_BITS];
             walker[r + RG_PLANE_BITS] = who;
@@ -154,15 +187,24 @@ static void follow_walkers(const rg_temper_t *self, size_t block)
     }
 }
 
-static void draw(const rg_temper_t *self, size_t block, size_t k, size_t number)
+/* Keep a draw; every RG_TEMPER_PENDING of them go out together, a line of memory per replica. */
+static void draw(const rg_temper_t *self, size_t copy, size_t number)
 {
-    double up[RG_PLANE_BITS];
-    const double *bonds = &self->now[(block * self->n_K + k) * RG_PLANE_BITS];
-    rg_field_ups(self->sums, words_of(self, block, k), up);
-    for (size_t r = 0; r < RG_PLANE_BITS; r++) {
-        size_t chain = (k * self->n_blocks + block) * RG_PLANE_BITS + r;
-        self->bonds[chain * self->n_draws + number] = bonds[r];
-        self->up[chain * self->n_draws + number] = up[r];
+    size_t n_now = RG_PLANE_BITS * RG_TEMPER_PENDING;
+    size_t chain = (copy % self->n_K * self->n_blocks + copy / self->n_K) * RG_PLANE_BITS;
+    size_t slot = number % RG_TEMPER_PENDING;
+    const double *now[] = {&self->now[copy * RG_PLANE_BITS], &self->now_up[copy * RG_PLANE_BITS]};
+    double *out[] = {self->bonds, self->up};
+    bool full = slot == RG_TEMPER_PENDING - 1 || number == self->n_draws - 1;
+    for (size_t which = 0; which < 2; which++) {
+        double *pending = &self->pending[(2 * copy + which) * n_now];
+        for (size_t r = 0; r < RG_PLANE_BITS; r++) {
+            pending[r * RG_TEMPER_PENDING + slot] = now[which][r];
+        }
+        for (size_t r = 0; full && r < RG_PLANE_BITS; r++) {
+            memcpy(&out[which][(chain + r) * self->n_draws + number - slot],
+                   &pending[r * RG_TEMPER_PENDING], (slot + 1) * sizeof *pending);
+        }
     }
 }
 
@@ -174,47 +216,87 @@ typedef struct {
     size_t n_steps;
 } slice_t;
 
-/* Exchange and measure after all copies have been swept. */
-static void end_step(const rg_temper_t *job, rg_team_t *team, size_t worker, size_t step)
+/* Sweep and count one copy. */
+static void advance(const rg_temper_t *job, size_t copy, uint64_t *scratch)
 {
-    size_t n_copies = job->n_blocks * job->n_K;
-    size_t size = rg_team_size(team);
+    sweep(job, copy / job->n_K, copy % job->n_K, scratch);
+    count(job, copy);
+}
+
+/* After all copies have been swept: exchange copy with the next one where it begins a pair of this
+ * step, then draw both; draw a copy that is in no pair. */
+static void end_copy(const rg_temper_t *job, size_t copy, size_t step)
+{
     size_t parity = (job->first_step + step) % 2;
-    rg_team_barrier(team);
-    for (size_t copy = worker; copy < n_copies; copy += size) {
-        size_t k = copy % job->n_K;
-        if (k % 2 == parity && k + 1 < job->n_K) {
-            exchange(job, copy / job->n_K, k);
+    size_t k = copy % job->n_K;
+    bool first = k % 2 == parity && k + 1 < job->n_K;
+    bool second = k % 2 != parity && k > 0;
+    if (first) {
+        exchange(job, copy / job->n_K, k);
+    }
+    if (second || (step + 1) % job->thin != 0) {
+        return;
+    }
+    size_t number = (step + 1) / job->thin - 1;
+    draw(job, copy, number);
+    if (first) {
+        draw(job, copy + 1, number);
+    }
+}
+
+/* Whole steps of one block: needs nothing of the others. */
+static void run_block(const slice_t *slice, size_t block, uint64_t *scratch)
+{
+    const rg_temper_t *job = slice->job;
+    size_t stop = (block + 1) * job->n_K;
+    for (size_t step = job->step; step < job->step + slice->n_steps; step++) {
+        for (size_t copy = block * job->n_K; copy < stop; copy++) {
+            advance(job, copy, scratch);
+        }
+        for (size_t copy = block * job->n_K; copy < stop; copy++) {
+            end_copy(job, copy, step);
+        }
+        follow_walkers(job, block);
+    }
+}
+
+/* Steps whose copies are shared out among the team. */
+static void run_shared(const slice_t *slice, rg_team_t *team, size_t worker, uint64_t *scratch)
+{
+    const rg_temper_t *job = slice->job;
+    size_t size = rg_team_size(team);
+    size_t n_copies = job->n_blocks * job->n_K;
+    for (size_t step = job->step; step < job->step + slice->n_steps; step++) {
+        for (size_t copy = slice->first + worker; copy < slice->stop; copy += size) {
+            advance(job, copy, scratch);
+        }
+        if (slice->stop < n_copies) {
+            return;
+        }
+        rg_team_barrier(team);
+        for (size_t copy = worker; copy < n_copies; copy += size) {
+            end_copy(job, copy, step);
+        }
+        rg_team_barrier(team);
+        for (size_t block = worker; block < job->n_blocks; block += size) {
+            follow_walkers(job, block); /* the next exchange is behind a barrier */
         }
     }
-    rg_team_barrier(team);
-    bool drawn = (step + 1) % job->thin == 0;
-    for (size_t copy = worker; copy < n_copies; copy += size) {
-        if (copy % job->n_K == 0) {
-            follow_walkers(job, copy / job->n_K);
-        }
-        if (drawn) {
-            draw(job, copy / job->n_K, copy % job->n_K, (step + 1) / job->thin - 1);
-        }
-    }
-    rg_team_barrier(team);
 }
 
 static void slice_worker(void *context, rg_team_t *team, size_t worker)
 {
     const slice_t *slice = context;
-    rg_temper_t *job = slice->job;
+    const rg_temper_t *job = slice->job;
     uint64_t *scratch = &job->scratch[worker * job->max_links * RG_LANES];
-    for (size_t step = job->step; step < job->step + slice->n_steps; step++) {
-        for (size_t copy = slice->first + worker; copy < slice->stop; copy += rg_team_size(team)) {
-            size_t block = copy / job->n_K;
-            size_t k = copy % job->n_K;
-            sweep(job, block, k, scratch);
-            rg_field_bonds(job->sums, words_of(job, block, k), &job->now[copy * RG_PLANE_BITS]);
-        }
-        if (slice->stop == job->n_blocks * job->n_K) {
-            end_step(job, team, worker, step);
-        }
+    size_t size = rg_team_size(team);
+    bool whole = slice->stop - slice->first == job->n_blocks * job->n_K;
+    if (!whole || job->n_blocks % size != 0) {
+        run_shared(slice, team, worker, scratch);
+        return;
+    }
+    for (size_t block = worker; block < job->n_blocks; block += size) {
+        run_block(slice, block, scratch);
     }
 }
 

@@ -11,13 +11,16 @@
 #include "rg_field.h"
 #include "rg_ising.h"
 
+enum { RG_TEMPER_PENDING = 8 }; /* draws of a replica that are written together */
+
 /* Where the copies of a ladder stand; all arrays are changed in place. Fill the upper part, init,
  * then run until RG_OK. Streams of block b: 2 n_K b + k sweeps at K_k, 2 n_K b + n_K + k exchanges
  * k with k + 1. */
 typedef struct {
     size_t n_K;
     const double *K;
-    const rg_lattice_t *lattice;  /* a torus in a uniform field, or NULL: then `fields` */
+    const rg_lattice_t *lattice;  /* a torus in a uniform field whose B counts its bonds, or
+                                   * NULL: then `fields` */
     const rg_ising_rule_t *rules; /* n_K */
     const rg_field_t *fields;     /* n_K, heat bath */
     const rg_field_sums_t *sums;
@@ -36,6 +39,8 @@ typedef struct {
     uint64_t *scratch;
     size_t max_links;
     double *now;      /* n_blocks x n_K x 512: B of the running step */
+    double *now_up;   /* likewise: sum of spins */
+    double *pending;  /* n_blocks x n_K x 2 x 512 x RG_TEMPER_PENDING: draws on their way out */
     uint32_t *walker; /* n_blocks x n_K x 512: who is here */
     uint8_t *leg;     /* n_blocks x 512 x n_K: 0 new, 1 seen at K_0, 2 then at the last K */
     size_t step;      /* whole steps done */

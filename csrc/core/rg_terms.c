@@ -3,25 +3,22 @@
 #include <string.h>
 
 #include "rg_bits.h"
+#include "rg_dispatch.h"
 
 /* Configurations are taken 256 at a time and turned: a plane holds one bit of each, set for a spin
  * or product of spins that is -1. Configuration 4 i + part is bit i of word `part`. */
 enum {
-    WORDS = 4,
+    WORDS = RG_TERM_WORDS,
     LANES = 64 * WORDS,
-    EIGHT = 8,
-    LEVELS = 64,
     NIBBLE = 4,
     NIBBLES = 16,
     STRIP = 16 /* words of a row packed at a time: their planes stay in the first cache */
 };
 
-typedef uint64_t plane_t __attribute__((vector_size(8 * WORDS)));
-
 typedef struct {
     size_t n_sites;
-    size_t n_words;  /* of a row; planes come in groups of 64 */
-    plane_t *planes; /* one per site; before the turn, word w of a row is in group w */
+    size_t n_words;          /* of a row; planes come in groups of 64 */
+    rg_term_plane_t *planes; /* one per site; before the turn, word w of a row is in group w */
     double *nibbles; /* sums of fields over 4 sites with these bits, 16 per nibble; NULL without */
 } work_t;
 
@@ -37,38 +34,6 @@ bool rg_terms_valid(const rg_terms_t *terms, size_t n_listed)
     return valid;
 }
 
-#if defined(__SSE2__)
-typedef int8_t bytes_t __attribute__((vector_size(16)));
-typedef char chars_t __attribute__((vector_size(16)));
-#endif
-
-/* Bits of 64 spins, 1 for -1; bits of *wrong are set for a value that is neither. */
-static inline uint64_t take_word(const int8_t *spins, uint64_t *wrong)
-{
-    uint64_t word = 0;
-#if defined(__SSE2__) /* every x86-64 has it */
-    uint64_t good = 0;
-    for (size_t k = 0; k < 64; k += 16) {
-        bytes_t x;
-        memcpy(&x, spins + k, sizeof x);
-        bytes_t allowed = (x == 1) | (x == -1);
-        word |= (uint64_t)(uint32_t)__builtin_ia32_pmovmskb128((chars_t)x) << k;
-        good |= (uint64_t)(uint32_t)__builtin_ia32_pmovmskb128((chars_t)allowed) << k;
-    }
-    *wrong |= ~good;
-#else
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    for (size_t k = 0; k < EIGHT; k++) {
-        uint64_t x = 0;
-        memcpy(&x, spins + EIGHT * k, EIGHT);
-        uint64_t negative = (x >> 7) & ones;
-        *wrong |= x ^ (negative * 0xfe) ^ ones; /* 0xff becomes 1, as 1 is */
-        word |= (negative * UINT64_C(0x0102040810204080)) >> 56 << (EIGHT * k);
-    }
-#endif
-    return word;
-}
-
 /* Word w of configuration c before the turn. */
 static uint64_t *word_of(const work_t *work, size_t w, size_t c)
 {
@@ -79,87 +44,27 @@ static uint64_t *word_of(const work_t *work, size_t w, size_t c)
  * or +1. */
 static bool take_rows(const work_t *work, const int8_t *spins, size_t n)
 {
-    uint64_t wrong = 0;
-    size_t whole = work->n_sites / 64;
+    bool good = true;
     for (size_t start = 0; start < work->n_words; start += STRIP) {
-        size_t stop = work->n_words - start < STRIP ? work->n_words : start + STRIP;
+        size_t left = work->n_sites - 64 * start;
+        size_t size = left < 64 * STRIP ? left : 64 * STRIP;
         for (size_t c = 0; c < n; c++) {
-            const int8_t *row = spins + c * work->n_sites;
-            for (size_t w = start; w < stop && w < whole; w++) {
-                *word_of(work, w, c) = take_word(row + 64 * w, &wrong);
-            }
-            if (stop > whole) {
-                int8_t last[64];
-                memset(last, 1, sizeof last);
-                memcpy(last, row + 64 * whole, work->n_sites % 64);
-                *word_of(work, whole, c) = take_word(last, &wrong);
+            uint64_t words[STRIP];
+            const int8_t *row = spins + c * work->n_sites + 64 * start;
+            good = rg_kernels()->pack_units(row, size, 1, -1, words) && good;
+            for (size_t w = 0; w < rg_bits_words(size); w++) {
+                *word_of(work, start + w, c) = words[w];
             }
         }
     }
     for (size_t w = 0; w < work->n_words && n < LANES; w++) {
         memset(word_of(work, w, n), 0, (LANES - n) * sizeof(uint64_t));
     }
-    return wrong == 0;
-}
-
-/* Transpose each group of planes as 64 x 64 bits, four at once (see rg_bits_transpose64). */
-static void turn(const work_t *work)
-{
-    for (size_t w = 0; w < work->n_words; w++) {
-        plane_t *a = work->planes + 64 * w;
-        uint64_t mask = UINT64_C(0x00000000ffffffff);
-        for (size_t width = 32; width != 0; width >>= 1, mask ^= mask << width) {
-            for (size_t first = 0; first < 64; first += 2 * width) {
-                for (size_t k = first; k < first + width; k++) {
-                    plane_t swap = ((a[k] >> width) ^ a[k + width]) & mask;
-                    a[k] ^= swap << width;
-                    a[k + width] ^= swap;
-                }
-            }
-        }
-    }
-}
-
-/* ---- counting in bit-sliced numbers: level l of a lane has weight 2^l ---- */
-
-/* *high, *low = the two bits of a + b + *low. */
-static inline void add_bits(plane_t *high, plane_t *low, const plane_t *a, const plane_t *b)
-{
-    plane_t odd = *low ^ *a;
-    *high = (*low & *a) | (odd & *b);
-    *low = odd ^ *b;
-}
-
-static void carry_on(plane_t *counts, plane_t *carry, size_t level)
-{
-    uint64_t any = 1;
-    while (any != 0) {
-        plane_t both = counts[level] & *carry;
-        counts[level++] ^= *carry;
-        *carry = both;
-        any = both[0] | both[1] | both[2] | both[3];
-    }
-}
-
-/* A tree of adders: five operations per bit and one carry in eight. */
-static inline void count_eight(plane_t *counts, const plane_t p[EIGHT])
-{
-    plane_t a;
-    plane_t b;
-    plane_t fours;
-    plane_t eights;
-    add_bits(&a, &counts[0], &p[0], &p[1]);
-    add_bits(&b, &counts[0], &p[2], &p[3]);
-    add_bits(&fours, &counts[1], &a, &b);
-    add_bits(&a, &counts[0], &p[4], &p[5]);
-    add_bits(&b, &counts[0], &p[6], &p[7]);
-    add_bits(&a, &counts[1], &a, &b);
-    add_bits(&eights, &counts[2], &fours, &a);
-    carry_on(counts, &eights, 3);
+    return good;
 }
 
 /* totals[c] = n - 2 (number counted in lane c), n being how many were counted. */
-static void totals_of(const plane_t *counts, size_t n, int64_t totals[LANES])
+static void totals_of(const rg_term_plane_t *counts, size_t n, int64_t totals[LANES])
 {
     for (size_t c = 0; c < LANES; c++) {
         totals[c] = (int64_t)n;
@@ -174,8 +79,8 @@ static void totals_of(const plane_t *counts, size_t n, int64_t totals[LANES])
     }
 }
 
-static inline void take_product(const rg_terms_t *terms, size_t term, const plane_t *planes,
-                                plane_t *product)
+static void take_product(const rg_terms_t *terms, size_t term, const rg_term_plane_t *planes,
+                         rg_term_plane_t *product)
 {
     const uint32_t *sites = terms->sites + terms->starts[term];
     size_t order = terms->starts[term + 1] - terms->starts[term];
@@ -183,7 +88,7 @@ static inline void take_product(const rg_terms_t *terms, size_t term, const plan
         *product = planes[sites[0]] ^ planes[sites[1]];
         return;
     }
-    plane_t whole = {0};
+    rg_term_plane_t whole = {0};
     for (size_t k = 0; k < order; k++) {
         whole ^= planes[sites[k]];
     }
@@ -191,45 +96,27 @@ static inline void take_product(const rg_terms_t *terms, size_t term, const plan
 }
 
 /* Sum of products of terms first .. stop-1 in every lane, whatever their values. */
-static void sum_products(const rg_terms_t *terms, size_t first, size_t stop, const plane_t *planes,
-                         int64_t totals[LANES])
+static void sum_products(const rg_terms_t *terms, size_t first, size_t stop,
+                         const rg_term_plane_t *planes, int64_t totals[LANES])
 {
-    plane_t counts[LEVELS];
-    plane_t p[EIGHT];
+    rg_term_plane_t counts[RG_TERM_LEVELS];
     memset(counts, 0, sizeof counts);
-    size_t t = first;
-    for (; stop - t >= EIGHT; t += EIGHT) {
-        for (size_t k = 0; k < EIGHT; k++) {
-            take_product(terms, t + k, planes, &p[k]);
-        }
-        count_eight(counts, p);
-    }
-    for (; t < stop; t++) {
-        take_product(terms, t, planes, &p[0]);
-        carry_on(counts, &p[0], 0);
-    }
+    rg_kernels()->terms_count(terms, first, stop, planes, counts);
     totals_of(counts, stop - first, totals);
 }
 
-static void sum_spins(size_t n_sites, const plane_t *planes, int64_t totals[LANES])
+static void sum_spins(size_t n_sites, const rg_term_plane_t *planes, int64_t totals[LANES])
 {
-    plane_t counts[LEVELS];
+    rg_term_plane_t counts[RG_TERM_LEVELS];
     memset(counts, 0, sizeof counts);
-    size_t i = 0;
-    for (; n_sites - i >= EIGHT; i += EIGHT) {
-        count_eight(counts, planes + i);
-    }
-    for (; i < n_sites; i++) {
-        plane_t bits = planes[i];
-        carry_on(counts, &bits, 0);
-    }
+    rg_kernels()->spins_count(planes, n_sites, counts);
     totals_of(counts, n_sites, totals);
 }
 
 /* ---- real weights ---- */
 
 /* sums[c] += value * (+1 or -1 by bit c), four lanes at a time. */
-static void add_signed(double value, const plane_t *product, double sums[LANES])
+static void add_signed(double value, const rg_term_plane_t *product, double sums[LANES])
 {
     double signs[NIBBLES][NIBBLE];
     for (size_t bits = 0; bits < NIBBLES; bits++) {
@@ -248,7 +135,7 @@ static void add_signed(double value, const plane_t *product, double sums[LANES])
     }
 }
 
-static void sum_terms(const rg_terms_t *terms, const plane_t *planes, double bonds[LANES])
+static void sum_terms(const rg_terms_t *terms, const rg_term_plane_t *planes, double bonds[LANES])
 {
     int64_t totals[LANES];
     memset(bonds, 0, LANES * sizeof *bonds);
@@ -259,7 +146,7 @@ static void sum_terms(const rg_terms_t *terms, const plane_t *planes, double bon
             stop++;
         }
         if (stop == t + 1) { /* a spin glass: no run to count */
-            plane_t product;
+            rg_term_plane_t product;
             take_product(terms, t, planes, &product);
             add_signed(value, &product, bonds);
         } else {
@@ -354,7 +241,7 @@ int rg_terms_sums(const rg_terms_t *terms, const int8_t *restrict spins, size_t 
         for (size_t c = 0; c < count; c++) {
             sums[RG_TERM_SUMS * (first + c) + 2] = work.nibbles ? sum_fields(&work, c) : 0.0;
         }
-        turn(&work);
+        rg_kernels()->planes_turn(work.planes, work.n_words);
         sum_terms(terms, work.planes, bonds);
         sum_spins(terms->n_sites, work.planes, up);
         for (size_t c = 0; c < count; c++) {

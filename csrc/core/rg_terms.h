@@ -30,4 +30,8 @@ bool rg_terms_valid(const rg_terms_t *terms, size_t n_listed);
 int RG_WARN_UNUSED rg_terms_sums(const rg_terms_t *terms, const int8_t *restrict spins, size_t n,
                                  double *restrict sums);
 
+/* Bits of 256 configurations: one of a spin, or of a count's level (weight 2^level). */
+enum { RG_TERM_WORDS = 4, RG_TERM_LEVELS = 64 };
+typedef uint64_t rg_term_plane_t __attribute__((vector_size(8 * RG_TERM_WORDS)));
+
 #endif

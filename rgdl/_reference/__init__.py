@@ -3,7 +3,7 @@
 Slow on purpose. Tests compare every kernel with its twin here; notebooks may show them.
 """
 
-from rgdl._reference._block import decimate, majority
+from rgdl._reference._block import decimate, kadanoff, majority, operator_sums
 from rgdl._reference._cluster import (
     Pool,
     Strips,
@@ -19,6 +19,7 @@ from rgdl._reference._exact import (
     walsh_hadamard,
 )
 from rgdl._reference._field import field_chains, field_sums, field_sweep
+from rgdl._reference._histogram import Walk, learn_density, visit_levels
 from rgdl._reference._ising import (
     biased_plane,
     fold,
@@ -36,6 +37,7 @@ from rgdl._reference._rbm import (
     TrainOptions,
     exp_minus,
     lookup_product,
+    rbm_anneal,
     rbm_batch,
     rbm_gibbs,
     unit_draws,
@@ -51,6 +53,7 @@ __all__ = [
     "Stream",
     "Strips",
     "TrainOptions",
+    "Walk",
     "biased_plane",
     "bond_probability",
     "cluster_chain",
@@ -69,13 +72,17 @@ __all__ = [
     "ising_start",
     "ising_sums",
     "ising_sweep",
+    "kadanoff",
+    "learn_density",
     "log",
     "lookup_product",
     "majority",
     "normals",
+    "operator_sums",
     "perfect_block",
     "perfect_sweep",
     "permutation",
+    "rbm_anneal",
     "rbm_batch",
     "rbm_free_energies",
     "rbm_gibbs",
@@ -93,6 +100,7 @@ __all__ = [
     "unit_means",
     "update_group",
     "update_table",
+    "visit_levels",
     "walsh_hadamard",
     "wolff",
 ]

@@ -129,26 +129,15 @@ def swendsen_wang(
 class Pool:
     """Random words handed out one by one."""
 
-    def __init__(self, stream: Stream, p: float | None = None) -> None:
-        self.stream, self.p = stream, p
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
         self.words: list[int] = []
 
     def word(self) -> int:
-        """Give the next word: fair bits, or bits that are 1 with probability p."""
+        """Give the next word."""
         if not self.words:
-            fair = self.p is None
-            plane = self.stream.plane() if fair else self._biased()
-            self.words = plane.tolist()
+            self.words = self.stream.plane().tolist()
         return self.words.pop(0)
-
-    def _biased(self) -> Words:
-        assert self.p is not None
-        return biased_plane(self.stream, self.p)
-
-    def bits(self) -> list[bool]:
-        """Give the next word's bits."""
-        word = self.word()
-        return [bool(word >> i & 1) for i in range(64)]
 
     def below(self, n: int) -> int:
         """Give a uniform integer below n (Lemire)."""
@@ -160,85 +149,97 @@ class Pool:
 
 @dataclass
 class Flood:
-    """A cluster that grows word by word; bonds are drawn when a word is touched."""
+    """A cluster that grows block by block; bonds are drawn when a block is touched.
+
+    A block is up to 8 rows of one strip and plane, named by its first site. One plane
+    of random bits, a row to a lane, holds its bonds along one axis.
+    """
 
     strips: Strips
     spins: Spins
     sign: int
-    bond_words: Pool
+    p_bond: float
+    stream: Stream
     grown: set[Site] = field(default_factory=set)
     pending: dict[Site, set[Site]] = field(default_factory=dict)
-    bonds: dict[Site, list[list[bool]]] = field(default_factory=dict)
-    stack: list[Site] = field(default_factory=list)
+    bonds: dict[Site, list[Mask]] = field(default_factory=dict)
+    queue: list[Site] = field(default_factory=list)
 
-    @staticmethod
-    def word_of(site: Site) -> Site:
-        """Give the first site of the word that holds this one."""
-        return site[0], site[1] - site[1] % 64
+    def block_of(self, site: Site) -> Site:
+        """Give the first site of the block that holds this one."""
+        row, x = site
+        return row - row % self.strips.plane_rows % 8, x - x % 64
 
     def bond(self, site: Site, axis: int) -> bool:
         """Whether the coin of the bond from `site` along `axis` is 1."""
-        word = self.word_of(site)
-        if word not in self.bonds:
-            axes = range(self.strips.ndim)
-            self.bonds[word] = [self.bond_words.bits() for _ in axes]
-        return self.bonds[word][axis][site[1] % 64]
+        block = self.block_of(site)
+        if block not in self.bonds:
+            self.bonds[block] = [
+                _bits(biased_plane(self.stream, self.p_bond)).reshape(8, 64)
+                for _ in range(self.strips.ndim)
+            ]
+        return bool(self.bonds[block][axis][site[0] - block[0], site[1] - block[1]])
 
     def is_open(self, site: Site) -> bool:
         """Whether a site can still join."""
         return bool(self.spins[site] == self.sign) and site not in self.grown
 
     def reach(self, sites: list[Site]) -> None:
-        """Put the open ones of some sites of one word on the list."""
+        """Put the open ones of some sites of one block in the queue."""
         sites = [site for site in sites if self.is_open(site)]
         if sites:
-            word = self.word_of(sites[0])
-            if not self.pending.get(word):
-                self.stack.append(word)
-            self.pending.setdefault(word, set()).update(sites)
+            block = self.block_of(sites[0])
+            if block not in self.queue:
+                self.queue.append(block)
+            self.pending.setdefault(block, set()).update(sites)
 
-    def grow(self, word: Site) -> None:
-        """Join the pending sites of a word and all their runs, reach its neighbours."""
-        row, first = word
-        last = min(first + 63, self.strips.width - 1)
-        new = self.pending.pop(word)
-        self.bond(word, 0)  # touch
-        runs = [[(row, first)]]
-        for x in range(first, last):
-            same = self.spins[row, x] == self.spins[row, x + 1] == self.sign
-            if same and self.bond((row, x), 0):
-                runs[-1].append((row, x + 1))
-            else:
-                runs.append([(row, x + 1)])
-        added = [s for run in runs if new.intersection(run) for s in run]
+    def grow(self, block: Site) -> None:
+        """Join all a block's pending sites lead to in it, then reach its neighbours."""
+        after, axes = self.strips.after, range(self.strips.ndim)
+        self.bond(block, 0)  # touch
+        added = sorted(self.pending.pop(block))
         self.grown.update(added)
-        for axis in range(self.strips.ndim):
-            ahead = [s for s in added if axis > 0 or s[1] == last]
-            self.reach(
-                [self.strips.after(s, axis) for s in ahead if self.bond(s, axis)]
-            )
-            behind = [s for s in added if axis > 0 or s[1] == first]
-            back = [self.strips.after(s, axis, -1) for s in behind]
-            self.reach([s for s in back if self.is_open(s) and self.bond(s, axis)])
+        for site in added:  # grows while it is read
+            for axis in axes:
+                forth, back = after(site, axis), after(site, axis, -1)
+                for there, bond in ((forth, site), (back, back)):
+                    if self.block_of(there) != block or not self.is_open(there):
+                        continue
+                    if self.bond(bond, axis):
+                        self.grown.add(there)
+                        added.append(there)
+        for axis in axes:
+            ahead = [s for s in added if self.block_of(after(s, axis)) != block]
+            self.reach([after(s, axis) for s in ahead if self.bond(s, axis)])
+            back_sites = [after(s, axis, -1) for s in added]
+            behind = [s for s in back_sites if self.block_of(s) != block]
+            self.reach([s for s in behind if self.is_open(s) and self.bond(s, axis)])
 
 
 def wolff(
-    strips: Strips, spins: Spins, aligned: Mask, pools: tuple[Pool, Pool, Pool]
+    strips: Strips,
+    spins: Spins,
+    aligned: Mask,
+    p_bond: float,
+    p_ghost: float,
+    seeds: Pool,
 ) -> int:
-    """One cluster in place; pools: seeds, bonds, ghost. Returns its size."""
-    seeds, bond_words, ghost_words = pools
+    """One cluster in place; returns its size."""
+    stream = seeds.stream
     seed = divmod(seeds.below(spins.size), strips.width)
-    flood = Flood(strips, spins, int(spins[seed]), bond_words)
+    flood = Flood(strips, spins, int(spins[seed]), p_bond, stream)
     flood.reach([seed])
-    while flood.stack:
-        flood.grow(flood.stack.pop())
+    while flood.queue:
+        flood.grow(flood.queue.pop(0))
     held = False
-    if ghost_words.p:
-        for word in flood.bonds:
-            mine = [site for site in flood.grown if flood.word_of(site) == word]
-            if mine:
-                coins = ghost_words.bits()
-                held |= any(aligned[site] and coins[site[1] % 64] for site in mine)
+    if p_ghost > 0:
+        for row, x in flood.bonds:
+            ghosts = _bits(biased_plane(stream, p_ghost)).reshape(8, 64)
+            held |= any(
+                aligned[site] and ghosts[site[0] - row, site[1] - x]
+                for site in flood.grown
+                if flood.block_of(site) == (row, x)
+            )
     for site in flood.grown:
         spins[site] *= 1 if held else -1
     return len(flood.grown)
@@ -261,7 +262,7 @@ def cluster_chain(
     mapped = spins.reshape(strips.sublattice.shape) * strips.sublattice.astype(np.int8)
     rows: list[tuple[int, int, float, float, int]] = []
     for _ in range(draws):
-        pools = Pool(stream), Pool(stream, p_bond), Pool(stream, p_ghost)
+        seeds = Pool(stream)
         visited, m2, m4 = 0, math.nan, math.nan
         for _ in range(thin if method == SWENDSEN_WANG else thin * clusters_per_sweep):
             aligned = mapped * strips.sublattice == (1 if h > 0 else -1)
@@ -269,7 +270,7 @@ def cluster_chain(
                 m2, m4 = swendsen_wang(strips, mapped, aligned, p_bond, p_ghost, stream)
                 visited += mapped.size
             else:
-                visited += wolff(strips, mapped, aligned, pools)
+                visited += wolff(strips, mapped, aligned, p_bond, p_ghost, seeds)
         if method == WOLFF and h == 0:
             m2 = visited / (float(thin * clusters_per_sweep) * mapped.size)
         spins[...] = (mapped * strips.sublattice).reshape(shape)

@@ -16,7 +16,7 @@ from rgdl._reference._streams import (
     Words,
 )
 
-PURPOSE_RBM_TRAIN, PURPOSE_RBM_GIBBS = 16, 17
+PURPOSE_RBM_TRAIN, PURPOSE_RBM_GIBBS, PURPOSE_RBM_AIS = 16, 17, 21
 PANEL, RBM_BLOCK = 16, 512
 
 
@@ -95,6 +95,13 @@ def _draw_layer(
 ) -> Reals:
     """Draw a whole layer; panel p draws from stream index first_index | p."""
     x = _layer_inputs(given, weights, bias)
+    return _draw_inputs(x, spin, key, purpose, first_index)
+
+
+def _draw_inputs(
+    x: Reals, spin: bool, key: Words, purpose: int, first_index: int
+) -> Reals:
+    """Draw the units that have the inputs x."""
     panels = []
     for p in range(-(-x.shape[1] // PANEL)):
         stream = Stream(key, purpose, first_index | p)
@@ -266,3 +273,37 @@ def rbm_batch(
         b += vb - up
         c += vc - down
     return v1, h
+
+
+def rbm_anneal(
+    W: Reals,
+    b: Reals,
+    c: Reals,
+    base: Reals,
+    spin: bool,
+    betas: Reals,
+    v: Reals,
+    key: Words,
+) -> tuple[Reals, Reals, Reals]:
+    """Log weights, slopes (betas, chains) and last states; at most 64 rows (rg_ais)."""
+    real = W.dtype.type
+    difference = b.astype(float) - base
+    log_weight, slopes = np.zeros(len(v)), []
+    for k, beta in enumerate(betas):
+        x = _layer_inputs(v, W, c)
+        wide = x.astype(float)
+        mean = np.tanh(beta * wide) if spin else 1 / (1 + np.exp(-beta * wide))
+        field = v.astype(float) @ difference
+        slopes.append((wide * mean).sum(axis=1) + field)
+        if k + 1 == len(betas):
+            break
+        after = betas[k + 1]
+        for sign, t in ((1, after), (-1, beta)):
+            low = -t * wide if spin else np.zeros_like(wide)
+            log_weight += sign * (np.logaddexp(t * wide, low).sum(axis=1) + t * field)
+        t = real(after)
+        h = _draw_inputs(x * t, spin, key, PURPOSE_RBM_AIS, 2 * k << 20)
+        y = _layer_inputs(h, W.T, np.zeros_like(b))
+        mixed = t * b + (real(1) - t) * base
+        v = _draw_inputs(t * y + mixed, spin, key, PURPOSE_RBM_AIS, 2 * k + 1 << 20)
+    return log_weight, np.array(slopes), v

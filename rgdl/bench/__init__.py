@@ -9,7 +9,6 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,8 @@ import numpy as np
 import rgdl
 from rgdl import _core
 from rgdl._validate import count, one_of
-from rgdl.bench import _clusters, _exact, _packed, _rbm, _rg, _samplers
-from rgdl.bench._timing import Benchmark
+from rgdl.bench import _clusters, _exact, _packed, _peers, _rbm, _rg, _samplers
+from rgdl.bench._timing import Benchmark, has_peer
 
 __all__ = ["Benchmark", "Results", "Row", "benchmarks", "measure"]
 
@@ -27,6 +26,7 @@ _BENCHMARKS = (
     *_samplers.BENCHMARKS,
     *_clusters.BENCHMARKS,
     *_packed.BENCHMARKS,
+    *_peers.BENCHMARKS,
     *_rbm.BENCHMARKS,
     *_exact.BENCHMARKS,
     *_rg.BENCHMARKS,
@@ -123,8 +123,12 @@ class Results:
                 for i, cell in enumerate(line)
             ]
             lines.append("  ".join(cells).rstrip())
-        notes = {row.name: row.note for row in self.rows if row.note}
-        lines += [f"{name}: {note}" for name, note in notes.items()]
+        notes = {
+            row.variant if row.variant.startswith("peer: ") else row.name: row.note
+            for row in self.rows
+            if row.note
+        }
+        lines += [f"{what}: {note}" for what, note in notes.items()]
         return "\n".join(lines)
 
 
@@ -165,6 +169,8 @@ def measure(group: str | None = None, *, repeats: int = 7) -> Results:
     Returns
     -------
     Results
+        Other packages' code is measured where the interpreter of peers (environment
+        variable ``RGDL_BENCH_PYTHON``, by default this one) can import it.
 
     Examples
     --------
@@ -178,8 +184,8 @@ def measure(group: str | None = None, *, repeats: int = 7) -> Results:
     rows = []
     for each in benchmarks(group):
         if each.peer:
-            if find_spec("sklearn") is not None:
-                rows.append(_row(each, "peer: scikit-learn", repeats))
+            if has_peer(each.peer):
+                rows.append(_row(each, f"peer: {each.peer}", repeats))
             continue
         for variant in rgdl.show_config()["simd_available"]:
             with _simd(variant):

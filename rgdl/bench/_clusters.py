@@ -40,8 +40,20 @@ BENCHMARKS = tuple(
         note,
     )
     for name, method, sizes, note in (
-        ("Swendsen-Wang", 1, (32, 128, 512, 1024), "per spin and sweep"),
-        ("Wolff", 0, (128, 256, 512), "per spin of the clusters"),
+        (
+            "Swendsen-Wang",
+            1,
+            (32, 128, 512, 1024),
+            "per spin and sweep; perf, L=512, AVX-512: 41 % unions, 31 % row labels, "
+            "13 % settling and flips, 11 % random planes and bonds",
+        ),
+        (
+            "Wolff",
+            0,
+            (128, 256, 512),
+            "per spin of the clusters; perf, L=512, AVX-512: 15 % random planes, 79 % "
+            "fills of blocks and their borders",
+        ),
     )
     for L in sizes
 )

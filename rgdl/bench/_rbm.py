@@ -1,6 +1,5 @@
 """Benchmarks of group "rbm"."""
 
-import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from rgdl import _core
 from rgdl.bench._timing import (
     Benchmark,
     Timer,
-    peer_environment,
+    run_peer,
     timed,
 )
 
@@ -93,21 +92,17 @@ def _epoch(shape: Shape, method: str, workers: int = 1) -> Timer:
     return lambda: timed(lambda: machine.partial_fit(data))
 
 
-def _answer(script: str, *arguments: object) -> float:
-    """Run a script in a process of its own; it prints one number."""
-    done = subprocess.run(
-        [sys.executable, "-c", script, *map(str, arguments)],
-        env=peer_environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return float(json.loads(done.stdout))
-
-
 def _peer_epoch(shape: Shape, threads: int = 1) -> Timer:
     sizes = (shape.rows, shape.n_visible, shape.n_hidden, shape.batch, threads)
-    return partial(_answer, _PEER_EPOCH, *sizes)
+    return partial(run_peer, "scikit-learn", _PEER_EPOCH, *map(str, sizes))
+
+
+def _megabytes() -> float:
+    """Peak memory of a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", _MEMORY], capture_output=True, text=True, check=True
+    )
+    return float(done.stdout)
 
 
 def _conditional() -> Timer:
@@ -128,6 +123,21 @@ def _log_z() -> Timer:
     return nanoseconds
 
 
+def _bond_machine_ais() -> Timer:
+    model = rgdl.Ising((40, 40), K=0.408)
+    machine = rgdl.RBM.from_ising(model).set_params(progress=False)
+    samples = rgdl.sample(model, 64, rng=0)
+
+    def seconds() -> float:
+        return timed(
+            lambda: machine.log_partition(
+                "ais", samples=samples, n_chains=64, n_betas=100, rng=1
+            )
+        )
+
+    return seconds
+
+
 _NOTE = "float32, packing of the data included"
 _PEER_NOTE = "scikit-learn, PCD-1, float32, set-up excluded, OPENBLAS_* removed"
 
@@ -143,7 +153,14 @@ def _training(
         else partial(_epoch, shape, method, workers)
     )
     note = f"batch {shape.batch}, {_PEER_NOTE if peer else _NOTE}"
-    return Benchmark(f"{what}, {shape}{threads}", "rbm", "s", make, note, peer=peer)
+    return Benchmark(
+        f"{what}, {shape}{threads}",
+        "rbm",
+        "s",
+        make,
+        note,
+        peer="scikit-learn" if peer else "",
+    )
 
 
 BENCHMARKS = (
@@ -167,15 +184,15 @@ BENCHMARKS = (
         "float32 product, 2,000 x 1600 -> 400",
         "rbm",
         "s",
-        lambda: partial(_answer, _PEER_PRODUCT),
+        lambda: partial(run_peer, "numpy", _PEER_PRODUCT),
         "NumPy, one thread, OPENBLAS_* removed",
-        peer=True,
+        peer="numpy",
     ),
     Benchmark(
         "peak memory, CD-1 on 20,000 x 1600 -> 400",
         "rbm",
         "MB",
-        lambda: partial(_answer, _MEMORY),
+        lambda: _megabytes,
         "resident, of a process that imports, makes 32 MB of uint8 and trains an epoch",
     ),
     Benchmark(
@@ -184,5 +201,12 @@ BENCHMARKS = (
         "ns",
         _log_z,
         "per state, one worker",
+    ),
+    Benchmark(
+        "annealing the 40 x 40 bond machine",
+        "rbm",
+        "s",
+        _bond_machine_ais,
+        "1600 x 3200, float64, 64 chains both ways, 100 temperatures, one worker",
     ),
 )

@@ -1,6 +1,8 @@
 """What benchmarks are made of: timers, a peer's environment, common inputs."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,14 +30,14 @@ class Benchmark:
         Makes ready; returns a function that measures once.
     note : str
         What profiling found, and what is counted.
-    peer : bool
-        True for another package's code, run in a process of its own.
+    peer : str
+        The package, if the code is another's; it runs in a process of its own.
 
     Examples
     --------
     >>> from rgdl.bench import benchmarks
-    >>> [each.name for each in benchmarks("rg")]
-    ['majority 64x64']
+    >>> [each.name for each in benchmarks("rg")][:2]
+    ['majority 64x64', 'majority 64x64, bits']
     """
 
     name: str
@@ -43,7 +45,7 @@ class Benchmark:
     unit: str
     make: Callable[[], Timer]
     note: str = ""
-    peer: bool = False
+    peer: str = ""
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -59,6 +61,33 @@ def peer_environment() -> dict[str, str]:
         for key, value in os.environ.items()
         if not key.startswith("OPENBLAS_")
     }
+
+
+def run_peer(package: str, script: str, *arguments: str) -> float:
+    """Give the number that a script prints, run where the package is installed."""
+    answer = subprocess.run(
+        [peer_python(), "-c", script, *arguments],
+        env=peer_environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if answer.returncode != 0:
+        raise RuntimeError(f"the benchmark of {package} failed: {answer.stderr}")
+    return float(answer.stdout)
+
+
+def peer_python() -> str:
+    """Give the interpreter of peers: RGDL_BENCH_PYTHON, or the one that runs this."""
+    return os.environ.get("RGDL_BENCH_PYTHON") or sys.executable
+
+
+def has_peer(package: str) -> bool:
+    """Whether the interpreter of peers can import a package."""
+    name = {"scikit-learn": "sklearn"}.get(package, package)
+    find = "import sys, importlib.util as u; sys.exit(u.find_spec(sys.argv[1]) is None)"
+    done = subprocess.run([peer_python(), "-c", find, name], check=False)
+    return done.returncode == 0
 
 
 def random_spins(rows: int) -> np.ndarray[Any, np.dtype[np.int8]]:

@@ -30,6 +30,7 @@ import rgdl
 from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import RngLike, draw_key
 from rgdl.experiments import _page
+from rgdl.receptive import field_sizes
 from rgdl.report import Missing, Report
 
 __all__ = [
@@ -439,25 +440,8 @@ def field_widths(fields: npt.ArrayLike) -> tuple[Floats, Floats]:
     >>> float(participation[0]), round(float(radius[0]), 12)
     (2.0, 0.5)
     """
-    maps = np.asarray(fields, dtype=float)
-    peak = np.abs(maps).max(axis=(1, 2), keepdims=True)
-    alive = peak[:, 0, 0] > 0
-    power = np.square(maps / np.where(peak > 0, peak, 1.0))
-    total = power.sum(axis=(1, 2))
-    fourth = np.square(power).sum(axis=(1, 2))
-    safe = np.where(alive, total, 1.0)
-    participation = np.where(alive, total**2 / np.where(alive, fourth, 1.0), np.nan)
-    square = np.zeros(len(maps))
-    for axis in (1, 2):
-        extent = maps.shape[axis]
-        density = power.sum(axis=3 - axis) / safe[:, None]
-        place = np.arange(extent)
-        turn = density @ np.exp(2j * np.pi * place / extent)
-        centre = np.angle(turn) * extent / (2.0 * np.pi)
-        away = place - centre[:, None]
-        away -= extent * np.round(away / extent)
-        square += (density * away**2).sum(axis=1)
-    return participation, np.where(alive, np.sqrt(square), np.nan)
+    sizes = field_sizes(fields)
+    return sizes.participation, sizes.radius
 
 
 def shuffle_weights(

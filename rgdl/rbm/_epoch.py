@@ -162,16 +162,7 @@ def _dense_batch(
     elif settings.method == "pcd":
         chains, hidden = _gibbs(given, hidden, 2 * settings.k, settings, key, number)
     else:
-        chains, accepted = temper(
-            chains,
-            given,
-            settings.spin,
-            settings.n_temperatures,
-            settings.k,
-            key,
-            number,
-            settings.workers,
-        )
+        chains, accepted = _tempered(chains, given, settings, key, number)
     n_negative = len(batch) if settings.method == "cd" else settings.n_chains
     negative, _ = data_moments(
         bits_values(chains[:n_negative], len(given.b), settings.spin),
@@ -196,6 +187,32 @@ def _values(
     assert rows.values is not None
     values: npt.NDArray[Any] = rows.values[batch]
     return values
+
+
+def _tempered(
+    chains: Bits, given: Parameters, settings: Settings, key: Key, number: int
+) -> tuple[Bits, int]:
+    """Chains of every replica, the machine's own first, after a round; swaps made.
+
+    Replica r has W, b and c times 1 - r / (R - 1): from the machine to fair units.
+    """
+    n_replicas = settings.n_temperatures
+    machines = [
+        Parameters(*(np.asarray(beta * array, array.dtype) for array in given))
+        for beta in np.linspace(1.0, 0.0, n_replicas)
+    ]
+    states, source = temper(
+        chains.reshape(n_replicas, -1, chains.shape[1]),
+        machines,
+        settings.spin,
+        settings.k,
+        key,
+        _core.PURPOSE_RBM_TRAIN,
+        number,
+        settings.workers,
+    )
+    moved = source != np.arange(n_replicas)[:, None]
+    return states.reshape(chains.shape), int(moved.sum()) // 2
 
 
 def _gibbs(

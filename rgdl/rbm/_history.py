@@ -11,6 +11,7 @@ from rgdl import _core
 from rgdl._blas import blas_threads, matmul
 from rgdl.errors import ConvergenceError
 from rgdl.rbm._data import Rows
+from rgdl.rbm._evaluate import pseudo_likelihood
 from rgdl.rbm._moments import Parameters, bits_values, free_energy, unit_means
 from rgdl.rbm._settings import Settings
 
@@ -119,26 +120,10 @@ def _values(
         values["free_energy_gap"] = free - mean
         if validation.bits is not None:
             most = max(1, _PSEUDO_TERMS // rbm.W_.size)
-            values["pseudo_likelihood"] = pseudo_likelihood(
-                held_out[:most], parameters.as_float64(), spin
+            values["pseudo_likelihood"] = float(
+                pseudo_likelihood(held_out[:most], parameters, spin).mean()
             )
     return values
-
-
-def pseudo_likelihood(v: npt.NDArray[Any], parameters: Parameters, spin: bool) -> float:
-    """Mean over rows of sum_i ln p(v_i | the other units), all units counted."""
-    W, b, c = parameters
-    rows = v.astype(np.float64)
-    inputs = matmul(rows, W) + c
-    total = 0.0
-    for row, x in zip(rows, inputs, strict=True):
-        step = -2.0 * row if spin else 1.0 - 2.0 * row  # v_i flipped minus v_i
-        moved = x + step[:, None] * W
-        other = (-x, -moved) if spin else (0.0, 0.0)
-        soft = np.logaddexp(moved, other[1]).sum(axis=1)
-        here = np.logaddexp(x, other[0]).sum()
-        total -= float(np.logaddexp(0.0, step * b + soft - here).sum())
-    return total / len(rows)
 
 
 def singular_values(W: npt.NDArray[Any]) -> list[float]:

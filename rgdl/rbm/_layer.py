@@ -16,6 +16,7 @@ from rgdl import _core, _validate
 from rgdl._blas import blas_threads, matmul
 from rgdl._units import UNITS, Packed, pack_units
 from rgdl.ising import Ising
+from rgdl.rbm._bond_machine import bond_machine
 from rgdl.rbm._data import read_rows
 from rgdl.rbm._history import HISTORY
 from rgdl.rbm._moments import unit_means
@@ -105,13 +106,18 @@ class Layer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         Parameters
         ----------
         model : Ising
+            Any model of pairs and fields: bonds of any sign and strength, any
+            boundaries, a field per site, couplings as names, arrays or `Couplings`.
 
         Returns
         -------
         RBM
-            Spin units, float64. Hidden units are ordered by axis, then by the site
-            from which the bond goes forward. Its visible marginal is the model's
-            distribution, and :math:`\ln Z_{RBM} = \ln Z + n_{bonds} (\ln 2 + |K|)`.
+            Spin units, float64. On a nearest-neighbour torus hidden units are ordered
+            by axis, then by the site from which the bond goes forward; else as the
+            model lists its bonds, those of strength 0 left out. Its visible marginal is
+            the model's law, and
+            :math:`\ln Z_{RBM} = \ln Z + \sum_{bonds} (\ln 2 + |K|)` (less the constant
+            of a `Couplings`).
 
         Notes
         -----
@@ -124,7 +130,7 @@ class Layer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         TypeError
             When model is not an Ising model.
         ValueError
-            For other couplings or boundaries, or one field per site.
+            For products of more than two spins, or a model without bonds.
 
         Examples
         --------
@@ -134,21 +140,9 @@ class Layer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         >>> rbm.W_.shape, round(float(rbm.W_.max()), 12)
         ((16, 32), 0.76428545974)
         """
-        if not isinstance(model, Ising):
-            raise TypeError(f"model must be a rgdl.Ising, got {type(model).__name__}")
-        coupling, field = model._plain("RBM.from_ising knows")
-        n = model.n_sites
-        sites = np.arange(n).reshape(model.shape)
-        K = abs(coupling)
-        # arccosh(e^2K) / 2 in a form that neither cancels nor overflows
-        weight = K + 0.5 * math.log1p(math.sqrt(-math.expm1(-4 * K)))
-        W = np.zeros((n, n * model.ndim))
-        for axis in range(model.ndim):
-            unit = axis * n + np.arange(n)
-            W[sites.ravel(), unit] += weight
-            W[np.roll(sites, -1, axis).ravel(), unit] += math.copysign(weight, coupling)
+        W, b, c = bond_machine(model)
         rbm = cls(W.shape[1], units="spin", dtype="float64")
-        rbm._set_parameters(W, np.full(n, field), np.zeros(W.shape[1]), model.shape)
+        rbm._set_parameters(W, b, c, model.shape)
         return rbm
 
     def _set_parameters(

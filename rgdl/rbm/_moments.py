@@ -26,7 +26,6 @@ __all__ = [
 Floats = npt.NDArray[np.float64]
 
 _CHUNK = 2048  # rows or states at once: their inputs stay in the second-level cache
-_FACTORS = 1000  # factors in [1, 2] whose product stays finite
 
 
 class Parameters(NamedTuple):
@@ -61,28 +60,6 @@ def unit_means(inputs: npt.NDArray[Any], spin: bool) -> npt.NDArray[Any]:
     return means
 
 
-def _softplus_and_means(x: Floats, spin: bool) -> tuple[Floats, Floats]:
-    """Sum ln sum_h e^{x h} over units, and take means; one exponential for both.
-
-    Inputs and means are (n_hidden, rows), so that all runs along rows; x is used up.
-    """
-    e = np.abs(x)
-    top = e if spin else np.maximum(x, 0.0)
-    soft = top.sum(axis=0)
-    e *= -2.0 if spin else -1.0
-    np.exp(e, out=e)
-    factors = 1.0 + e
-    for first in range(0, len(x), _FACTORS):
-        soft += np.log(np.multiply.reduce(factors[first : first + _FACTORS], axis=0))
-    if spin:
-        np.subtract(1.0, e, out=e)
-        np.copysign(e, x, out=e)
-    else:
-        e[x >= 0.0] = 1.0
-    e /= factors
-    return np.asarray(soft), e
-
-
 def free_energy(
     v: npt.NDArray[Any], parameters: Parameters, spin: bool
 ) -> npt.NDArray[Any]:
@@ -108,7 +85,7 @@ def data_moments(
     for first in range(0, len(rows), _CHUNK):
         part = np.ascontiguousarray(rows[first : first + _CHUNK], dtype=np.float64)
         inputs = matmul(W, part, transpose_a=True, transpose_b=True)
-        sums, means = _softplus_and_means(inputs + c[:, None], spin)
+        sums, means = _core.unit_sums(inputs, c, spin), inputs
         if weights is None:
             soft += float(sums.sum())
             v += part.sum(axis=0)
@@ -152,7 +129,7 @@ def exact_moments(parameters: Parameters, spin: bool) -> tuple[Moments, float]:
     vh, v, h, total = np.zeros_like(W), np.zeros_like(b), np.zeros_like(c), 0.0
     for _, states in _blocks(len(b), spin):
         inputs = matmul(W, states, transpose_a=True, transpose_b=True)
-        soft, means = _softplus_and_means(inputs + c[:, None], spin)
+        soft, means = _core.unit_sums(inputs, c, spin), inputs
         log_p = soft + states @ b
         highest = float(log_p.max())
         if highest > top:

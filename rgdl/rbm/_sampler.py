@@ -1,5 +1,6 @@
 """Draws from a Boltzmann machine: layers, Gibbs chains, samples."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,15 @@ from sklearn.utils.validation import check_is_fitted
 from rgdl import _core, _validate
 from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
-from rgdl.rbm._evaluation import Evaluated
+from rgdl.rbm._chains import Tempered, clamp_mask, temper_chains
+from rgdl.rbm._coupled import Coupled
 from rgdl.rbm._start import random_bits
 
 __all__ = ["Sampler"]
 
 
-class Sampler(Evaluated):
+class Sampler(Coupled):
     """A layer from which states are drawn."""
-
-    progress: ProgressLike
 
     def _draw(
         self,
@@ -27,6 +27,10 @@ class Sampler(Evaluated):
         key: Key,
         *,
         from_visible: bool = True,
+        clamped: npt.NDArray[np.uint64] | None = None,
+        records: npt.NDArray[np.uint64] | None = None,
+        record_every: int = 1,
+        purpose: int = _core.PURPOSE_RBM_GIBBS,
         progress: ProgressLike = False,
     ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
         """Packed states of both layers after the half-steps; `bits` is not touched."""
@@ -45,10 +49,13 @@ class Sampler(Evaluated):
                 from_visible,
                 half_steps,
                 key,
-                _core.PURPOSE_RBM_GIBBS,
+                purpose,
                 0,
                 _validate.worker_count(self.workers),
                 update,
+                clamped=clamped,
+                records=records,
+                record_every=record_every,
             )
         return visible, hidden
 
@@ -113,7 +120,14 @@ class Sampler(Evaluated):
         visible, _ = self._draw(data.bits, 1, draw_key(rng), from_visible=False)
         return self._unpack(visible).reshape(-1, *self.lattice_shape_)
 
-    def gibbs(self, v: npt.ArrayLike, k: int = 1, *, rng: RngLike = None) -> Any:
+    def gibbs(
+        self,
+        v: npt.ArrayLike,
+        k: int = 1,
+        *,
+        clamp: npt.ArrayLike | None = None,
+        rng: RngLike = None,
+    ) -> Any:
         r"""Advance one Gibbs chain per row by k steps v -> h -> v.
 
         Parameters
@@ -121,6 +135,8 @@ class Sampler(Evaluated):
         v : array_like, shape (n, features) or (n, \*lattice)
             Two-valued rows; not modified.
         k : int, default 1
+        clamp : array_like of bool, shape (features,) or lattice_shape_, optional
+            Visible units that keep the values they have in v.
         rng : None, int, SeedSequence, BitGenerator or Generator
 
         Returns
@@ -142,12 +158,30 @@ class Sampler(Evaluated):
         check_is_fitted(self, "W_")
         data = self._packed(v, "v", self.n_features_in_)
         half_steps = 2 * _validate.count(k, "k")
+        clamped = None
+        if clamp is not None:
+            values = self._unpack(data.bits)
+            mask, _ = clamp_mask(
+                (clamp, values), len(values), self.lattice_shape_, self._spin
+            )
+            clamped = _core.pack(mask[None].astype(np.int8), 0)
         visible, _ = self._draw(
-            data.bits, half_steps, draw_key(rng), progress=self.progress
+            data.bits,
+            half_steps,
+            draw_key(rng),
+            clamped=clamped,
+            progress=self.progress,
         )
         return self._unpack(visible).reshape(-1, *self.lattice_shape_)
 
-    def sample(self, n: int, *, steps: int = 1000, rng: RngLike = None) -> Any:
+    def sample(
+        self,
+        n: int,
+        *,
+        steps: int = 1000,
+        clamp: tuple[npt.ArrayLike, npt.ArrayLike] | None = None,
+        rng: RngLike = None,
+    ) -> Any:
         r"""Draw n configurations from the machine, one Gibbs chain each.
 
         Parameters
@@ -156,6 +190,9 @@ class Sampler(Evaluated):
         steps : int, default 1000
             Gibbs steps from independent fair units. A machine with large weights may
             need more: compare two values.
+        clamp : tuple (mask, values), optional
+            Visible units that stand still, bool of shape ``lattice_shape_``, and their
+            values, of that shape or one set per row.
         rng : None, int, SeedSequence, BitGenerator or Generator
             ``sample(n)[:m]`` equals ``sample(m)`` for the same key.
 
@@ -180,5 +217,134 @@ class Sampler(Evaluated):
         half_steps = 2 * _validate.count(steps, "steps")
         key = draw_key(rng)
         start = random_bits(key, n, self.n_features_in_)
-        visible, _ = self._draw(start, half_steps, key, progress=self.progress)
+        clamped = None
+        if clamp is not None:
+            mask, values = clamp_mask(clamp, n, self.lattice_shape_, self._spin)
+            clamped = _core.pack(mask[None].astype(np.int8), 0)
+            start = (start & ~clamped) | (_core.pack(values, self._low) & clamped)
+        visible, _ = self._draw(
+            start, half_steps, key, clamped=clamped, progress=self.progress
+        )
         return self._unpack(visible).reshape(-1, *self.lattice_shape_)
+
+    def chains(
+        self,
+        chains: int,
+        draws: int,
+        *,
+        thin: int = 1,
+        burn_in: int = 1000,
+        start: npt.ArrayLike | None = None,
+        rng: RngLike = None,
+    ) -> npt.NDArray[Any]:
+        r"""Gibbs chains, recorded.
+
+        Parameters
+        ----------
+        chains, draws : int
+        thin : int, default 1
+            Gibbs steps between two draws.
+        burn_in : int, default 1000
+            Gibbs steps before the first.
+        start : array_like, shape (chains, features) or (chains, \*lattice), optional
+            By default fair units.
+        rng : None, int, SeedSequence, BitGenerator or Generator
+
+        Returns
+        -------
+        ndarray of int8 (spin) or uint8 (binary), shape (chain, draw, \*lattice_shape_)
+
+        Raises
+        ------
+        ValueError, TypeError
+            When an argument is out of range.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> machine = rgdl.RBM.from_ising(rgdl.Ising((4, 4), K=0.2))
+        >>> machine.chains(3, 5, burn_in=10, rng=0).shape
+        (3, 5, 4, 4)
+        """
+        check_is_fitted(self, "W_")
+        chains = _validate.count(chains, "chains")
+        draws = _validate.count(draws, "draws")
+        thin = _validate.count(thin, "thin")
+        steps = _validate.count(burn_in, "burn_in", least=0) + draws * thin
+        key = draw_key(rng)
+        if start is None:
+            bits = random_bits(key, chains, self.n_features_in_)
+        else:
+            bits = self._packed(start, "start", self.n_features_in_).bits
+            if len(bits) != chains:
+                raise ValueError(
+                    f"start must have {chains} rows, one per chain, got {len(bits)}"
+                )
+        records = np.empty((chains, draws, bits.shape[1]), dtype=np.uint64)
+        self._draw(
+            bits,
+            2 * steps,
+            key,
+            records=records,
+            record_every=2 * thin,
+            purpose=_core.PURPOSE_RBM_SAMPLE,
+            progress=self.progress,
+        )
+        values: npt.NDArray[Any] = self._unpack(records.reshape(chains * draws, -1))
+        return values.reshape(chains, draws, *self.lattice_shape_)
+
+    def temper(
+        self,
+        *,
+        chains: int,
+        draws: int,
+        n_betas: int = 10,
+        thin: int = 1,
+        burn_in: int = 100,
+        rng: RngLike = None,
+    ) -> Tempered:
+        """Parallel tempering: samples of a machine whose own chains are slow.
+
+        Parameters
+        ----------
+        chains, draws : int
+        n_betas : int, default 10
+            Inverse temperatures from 0 (independent units) to 1, evenly spaced.
+        thin : int, default 1
+            Rounds between draws: a Gibbs step of every replica, then exchanges.
+        burn_in : int, default 100
+            Rounds before the first draw.
+        rng : None, int, SeedSequence, BitGenerator or Generator
+
+        Returns
+        -------
+        Tempered
+            Samples (chain, draw, ...), swap rates and round trips.
+
+        Raises
+        ------
+        ValueError, TypeError
+            When an argument is out of range.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> machine = rgdl.RBM.from_ising(rgdl.Ising((4, 4), K=0.3))
+        >>> machine.temper(chains=8, draws=20, rng=0).reliable
+        True
+        """
+        result = temper_chains(
+            self._parameters,
+            self._spin,
+            chains=_validate.count(chains, "chains"),
+            draws=_validate.count(draws, "draws"),
+            n_betas=_validate.count(n_betas, "n_betas", least=2),
+            thin=_validate.count(thin, "thin"),
+            burn_in=_validate.count(burn_in, "burn_in", least=0),
+            rng=rng,
+            workers=_validate.worker_count(self.workers),
+            progress=self.progress,
+        )
+        samples = result.samples if self._spin else result.samples.view(np.uint8)
+        shape = (*samples.shape[:2], *self.lattice_shape_)
+        return replace(result, samples=samples.reshape(shape))

@@ -1,9 +1,10 @@
-"""Parallel tempering of the chains that training follows (pt-pcd).
+"""Parallel tempering: chains of machines at several temperatures that change places.
 
-Replica r runs at inverse temperature beta_r = 1 - r / (R - 1), that is with W, b and c
-scaled by beta_r: from the machine itself down to fair units. Desjardins et al., AISTATS
-2010; Cho, Raiko and Ilin, IJCNN 2010.
+Desjardins et al., AISTATS 2010, 145; Cho, Raiko and Ilin, IJCNN 2010.
 """
+
+import itertools
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -63,39 +64,37 @@ def exchange(
 
 
 def temper(
-    chains: Bits,
-    parameters: Parameters,
+    states: Bits,
+    machines: Sequence[Parameters],
     spin: bool,
-    n_replicas: int,
     k: int,
     key: Key,
+    purpose: int,
     step: int,
     workers: int,
-) -> tuple[Bits, int]:
+) -> tuple[Bits, npt.NDArray[np.intp]]:
     """Take k Gibbs steps in every replica, then try to swap neighbours.
 
     Parameters
     ----------
-    chains : ndarray of uint64, shape (n_replicas * n, words)
-        Replica by replica, the machine's own first; not modified.
+    states : ndarray of uint64, shape (n_replicas, n, words)
+        Of every machine's chains; not modified.
+    machines : sequence of Parameters
+    purpose : int
+        Of the Gibbs steps' streams.
     step : int
-        Number of this call under the key.
+        Number of this call under the key; pairs start at replica 0 and 1 in turn.
 
     Returns
     -------
-    chains : ndarray of uint64
-    accepted : int
-        Swaps made; pairs start at replica 0 and 1 in turn.
+    states : ndarray of uint64
+    source : ndarray of int, shape (n_replicas, n)
+        Which replica's state each one holds now.
     """
-    n_chains = len(chains) // n_replicas
-    betas = np.linspace(1.0, 0.0, n_replicas)
-    scaled = [
-        Parameters(*(np.asarray(beta * array, array.dtype) for array in parameters))
-        for beta in betas
-    ]
-    states = chains.reshape(n_replicas, n_chains, -1).copy()
-    hidden = np.zeros((n_chains, -(-len(parameters.c) // 64)), dtype=np.uint64)
-    for r, machine in enumerate(scaled):
+    n_replicas, n_chains = states.shape[:2]
+    states = states.copy()
+    hidden = np.zeros((n_chains, -(-len(machines[0].c) // 64)), dtype=np.uint64)
+    for r, machine in enumerate(machines):
         _core.rbm_gibbs(
             *machine,
             spin,
@@ -104,17 +103,18 @@ def temper(
             True,
             2 * k,
             key,
-            _core.PURPOSE_RBM_TRAIN,
+            purpose,
             (step * n_replicas + r) * 2 * k,
             workers,
             None,
         )
-    values = [bits_values(state, len(parameters.b), spin) for state in states]
+    n_visible = len(machines[0].b)
+    values = [bits_values(state, n_visible, spin) for state in states]
     energies = np.full((n_replicas, n_replicas, n_chains), np.nan)
-    for r, machine in enumerate(scaled):
-        for s in range(max(0, r - 1), min(n_replicas, r + 2)):
-            energies[r, s] = free_energy(values[s], machine.as_float64(), spin)
+    for first in range(step % 2, n_replicas - 1, 2):
+        pair = (first, first + 1)
+        for r, s in itertools.product(pair, pair):
+            energies[r, s] = free_energy(values[s], machines[r].as_float64(), spin)
     draws = uniforms(key, _core.PURPOSE_RBM_TEMPER, step, n_replicas * n_chains)
-    source, accepted = exchange(energies, draws.reshape(n_replicas, n_chains), step % 2)
-    states = np.take_along_axis(states, source[:, :, None], axis=0)
-    return states.reshape(chains.shape), accepted
+    source, _ = exchange(energies, draws.reshape(n_replicas, n_chains), step % 2)
+    return np.take_along_axis(states, source[:, :, None], axis=0), source

@@ -1,4 +1,4 @@
-"""Block spins on lattices: decimation and the majority rule."""
+"""Block spins on lattices: blocks of b sites per axis and the majority rule."""
 
 import math
 from typing import SupportsIndex
@@ -7,15 +7,17 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl import _core, _validate
-from rgdl._rng import RngLike, draw_key
+from rgdl._rng import Key, RngLike, draw_key
 from rgdl._states import (
     Floats,
     as_spins,
 )
 from rgdl.rg._transform import Transform
 
+_TIES = ("random", "corner")
 
-class _Blocking(Transform):
+
+class Blocking(Transform):
     """Blocks of b sites along every axis."""
 
     b: int
@@ -62,76 +64,15 @@ class _Blocking(Transform):
         self.coarse_shape(spins.shape[1:])
         return spins
 
-
-class Decimation(_Blocking):
-    r"""Keep the sites whose coordinates are all divisible by b.
-
-    Parameters
-    ----------
-    b : int, default 2
-        Length scale factor.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For b below 2.
-
-    Notes
-    -----
-    :math:`p(h|v) = \prod_j \delta(h_j, v_{bj})`. On a chain the flow of the coupling is
-    exact, see `decimate_chain`.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import rgdl
-    >>> s = np.array([[1, -1, -1, 1, -1, -1]], dtype=np.int8)
-    >>> rgdl.rg.Decimation(b=2).coarsen(s)
-    array([[ 1, -1, -1]], dtype=int8)
-    """
-
-    def __init__(self, b: SupportsIndex = 2) -> None:
-        self.b = _validate.count(b, "b", least=2)
-
-    def __repr__(self) -> str:
-        return f"Decimation(b={self.b})"
-
-    def coarsen(self, s: npt.ArrayLike, *, rng: RngLike = None) -> npt.NDArray[np.int8]:
-        r"""Kept spins of every configuration.
-
-        Parameters
-        ----------
-        s : array_like, shape (n, \*lattice)
-            Spins -1/+1, one to three lattice axes.
-        rng : ignored
-            Nothing is random here.
-
-        Returns
-        -------
-        ndarray of int8, shape (n, \*lattice / b)
-
-        Raises
-        ------
-        ValueError
-            For values other than -1 and +1, or extents that b does not divide.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> import rgdl
-        >>> rgdl.rg.Decimation(b=2).coarsen(np.ones((5, 8, 8))).shape
-        (5, 4, 4)
-        """
-        return _core.decimate(self._fine(s, "s"), self.b)
-
-    def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:
-        """Logarithms of p(h_j up|v) and p(h_j down|v): 0 and -inf, see `Transform`."""
-        kept = _core.decimate(self._fine(v, "v"), self.b)
-        up = np.where(kept.reshape(len(kept), -1) > 0, 0.0, -np.inf)
-        return up, np.where(up == 0, -np.inf, 0.0)
+    def _block_sums(self, spins: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
+        coarse = self.coarse_shape(spins.shape[1:])
+        split = [length for extent in coarse for length in (extent, self.b)]
+        blocks = spins.reshape(len(spins), *split)
+        within = tuple(range(2, blocks.ndim, 2))
+        return np.asarray(blocks.sum(axis=within, dtype=np.int64))
 
 
-class MajorityRule(_Blocking):
+class MajorityRule(Blocking):
     r"""Sign of the sum over each block of b sites per axis.
 
     Parameters
@@ -164,7 +105,7 @@ class MajorityRule(_Blocking):
 
     def __init__(self, b: SupportsIndex = 2, ties: str = "random") -> None:
         self.b = _validate.count(b, "b", least=2)
-        self.ties = _validate.one_of(ties, "ties", ("random", "corner"))
+        self.ties = _validate.one_of(ties, "ties", _TIES)
 
     def __repr__(self) -> str:
         return f"MajorityRule(b={self.b}, ties={self.ties!r})"
@@ -199,11 +140,14 @@ class MajorityRule(_Blocking):
         True
         """
         spins = self._fine(s, "s")
-        if self.ties == "random":
-            return _core.majority(spins, self.b, draw_key(rng))
-        sums = self._block_sums(spins)
-        signs = np.sign(sums).astype(np.int8)
-        return np.where(sums == 0, _core.decimate(spins, self.b), signs)
+        key = draw_key(rng if self.ties == "random" else 0)
+        return _core.majority(spins, self.b, _TIES.index(self.ties), key)
+
+    def _coarsen_rows(
+        self, bits: npt.NDArray[np.uint64], width: int, key: Key
+    ) -> npt.NDArray[np.uint64]:
+        """Coarsen rows of bits (n, rows, words) with b = 2; `coarsen`'s coins."""
+        return _core.majority_rows(bits, width, _TIES.index(self.ties), key)
 
     def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Logarithms of p(h_j up|v) and p(h_j down|v), see `Transform`."""
@@ -215,10 +159,3 @@ class MajorityRule(_Blocking):
         tie = -math.log(2.0)
         up = np.where(sums > 0, 0.0, np.where(sums < 0, -np.inf, tie))
         return up, np.where(sums < 0, 0.0, np.where(sums > 0, -np.inf, tie))
-
-    def _block_sums(self, spins: npt.NDArray[np.int8]) -> npt.NDArray[np.int64]:
-        coarse = self.coarse_shape(spins.shape[1:])
-        split = [length for extent in coarse for length in (extent, self.b)]
-        blocks = spins.reshape(len(spins), *split)
-        within = tuple(range(2, blocks.ndim, 2))
-        return np.asarray(blocks.sum(axis=within, dtype=np.int64))

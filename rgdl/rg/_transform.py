@@ -20,11 +20,11 @@ class Transform(ABC):
 
     Attributes
     ----------
-    b : int or None
+    b : int, "sqrt2" or None
         Length scale factor; None where it has no meaning.
     """
 
-    b: int | None = None
+    b: int | str | None = None
 
     @abstractmethod
     def coarsen(
@@ -119,6 +119,10 @@ class Transform(ABC):
             As `log_prob`.
         """
         return self.log_prob(v, h)
+
+    def _torus(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """Coarse shape where its axes are those of a chain, square or cubic lattice."""
+        return self.coarse_shape(shape)
 
     def _is_up(self, h: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
         return as_spins(h, "h") > 0

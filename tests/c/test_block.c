@@ -1,6 +1,7 @@
 /* test_block.c: decimation and majority rule, the tie bits and what they depend on. */
 #include "harness.h"
 
+#include "rg_bits.h"
 #include "rg_block.h"
 #include "rg_rng.h"
 
@@ -47,7 +48,7 @@ static void majority_counts_blocks_of_any_length(void)
         for (size_t i = 0; i < 36; i++) {
             fine[i] = (i * i * 7 + i / 5) % 3 == 0 ? 1 : -1;
         }
-        CHECK(rg_majority(&blocking, KEY, 0, fine, 1, coarse) == RG_OK);
+        CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, 0, fine, 1, coarse) == RG_OK);
         for (size_t t = 0; t < blocking.n_blocks; t++) {
             size_t x = t / (6 / b) * b;
             size_t y = t % (6 / b) * b;
@@ -73,22 +74,75 @@ static void ties_follow_the_stream(void)
     const size_t extents[1] = {4};
     rg_blocking_t blocking;
     CHECK(rg_blocking_init(&blocking, extents, 1, 2) == RG_OK);
-    CHECK(rg_majority(&blocking, KEY, 0, fine, N, coarse) == RG_OK);
+    CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, 0, fine, N, coarse) == RG_OK);
     for (size_t group = 0; group < 3; group++) {
         rg_stream_t stream;
         rg_stream_init(&stream, KEY, RG_PURPOSE_TIES, group);
-        for (size_t t = 0; t < 2; t++) {
+        for (size_t c = 0; c < 512 && group * 512 + c < N; c++) {
             uint64_t plane[RG_LANES];
             rg_stream_plane(&stream, plane);
-            for (size_t c = 0; c < 512 && group * 512 + c < N; c++) {
-                bool up = (plane[c / 64] >> (c % 64)) & 1;
+            for (size_t t = 0; t < 2; t++) {
+                bool up = (plane[0] >> t) & 1;
                 CHECK(coarse[(group * 512 + c) * 2 + t] == (up ? 1 : -1));
             }
         }
     }
-    CHECK(rg_majority(&blocking, KEY, 512, fine, N - 512, later) == RG_OK);
+    CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, 512, fine, N - 512, later) == RG_OK);
     CHECK(memcmp(later, coarse + 2 * 512, sizeof later) == 0);
-    CHECK(rg_majority(&blocking, KEY, 100, fine, 1, later) == RG_ERR_ARGUMENT);
+    CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, 100, fine, 1, later) == RG_ERR_ARGUMENT);
+}
+
+/* int8 and bit rows must agree, coins included, for rows of one and of several words */
+static void rows_of_bits_give_the_same_blocks(void)
+{
+    enum { N = 3, ROWS = 6, MOST = 200 };
+    static int8_t fine[N * ROWS * MOST];
+    static int8_t coarse[N * ROWS * MOST / 4];
+    static uint64_t bits[N * ROWS * 4];
+    static uint64_t blocks[N * ROWS / 2 * 4];
+    static uint64_t expected[N * ROWS / 2 * 4];
+    const size_t widths[] = {2, 6, 62, 64, 66, 128, 130, 200};
+    for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
+        size_t width = widths[i];
+        const size_t extents[2] = {ROWS, width};
+        for (size_t s = 0; s < N * ROWS * width; s++) {
+            fine[s] = (s * 2654435761u >> 7) % 2 ? 1 : -1;
+        }
+        rg_blocking_t blocking;
+        CHECK(rg_blocking_init(&blocking, extents, 2, 2) == RG_OK);
+        CHECK(rg_bits_pack(fine, (size_t)N * ROWS, width, -1, 1, bits) == RG_OK);
+        for (int ties = 0; ties < 2; ties++) {
+            CHECK(rg_majority(&blocking, ties, KEY, 0, fine, N, coarse) == RG_OK);
+            CHECK(rg_majority_rows(ROWS, width, ties, KEY, 0, bits, N, blocks) == RG_OK);
+            size_t words = rg_bits_words(width / 2) * N * ROWS / 2;
+            CHECK(rg_bits_pack(coarse, N * ROWS / 2, width / 2, -1, 1, expected) == RG_OK);
+            CHECK(memcmp(blocks, expected, words * sizeof *blocks) == 0);
+        }
+    }
+    CHECK(rg_majority_rows(3, 4, 0, KEY, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
+    CHECK(rg_majority_rows(4, 5, 0, KEY, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
+    CHECK(rg_majority_rows(4, 4, 2, KEY, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
+}
+
+static void strong_kadanoff_blocks_are_majorities(void)
+{
+    const size_t extents[1] = {9};
+    const int8_t fine[9] = {1, 1, -1, -1, -1, 1, 1, 1, 1};
+    int8_t coarse[3];
+    rg_blocking_t blocking;
+    CHECK(rg_blocking_init(&blocking, extents, 1, 3) == RG_OK);
+    CHECK(rg_kadanoff(&blocking, 50.0, KEY, 0, fine, 1, coarse) == RG_OK);
+    CHECK(coarse[0] == 1 && coarse[1] == -1 && coarse[2] == 1);
+    CHECK(rg_kadanoff(&blocking, -50.0, KEY, 0, fine, 1, coarse) == RG_OK);
+    CHECK(coarse[0] == -1 && coarse[1] == 1 && coarse[2] == -1);
+    CHECK(rg_kadanoff(&blocking, 1.0, KEY, 7, fine, 1, coarse) == RG_ERR_ARGUMENT);
+#ifdef RG_TEST
+    for (long n = 0; n < 3; n++) {
+        rg_test_fail_allocation_after(n);
+        CHECK(rg_kadanoff(&blocking, 1.0, KEY, 0, fine, 1, coarse) == RG_ERR_MEMORY);
+    }
+    rg_test_fail_allocation_after(-1);
+#endif
 }
 
 static void majority_reports_errors(void)
@@ -99,11 +153,11 @@ static void majority_reports_errors(void)
     for (size_t b = 2; b <= 3; b++) {
         rg_blocking_t blocking;
         CHECK(rg_blocking_init(&blocking, extents, 1, b) == RG_OK);
-        CHECK(rg_majority(&blocking, KEY, 0, fine, 1, coarse) == RG_ERR_VALUES);
+        CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, 0, fine, 1, coarse) == RG_ERR_VALUES);
 #ifdef RG_TEST
         for (long n = 0; n < 2; n++) {
             rg_test_fail_allocation_after(n);
-            CHECK(rg_majority(&blocking, KEY, 0, fine, 1, coarse) == RG_ERR_MEMORY);
+            CHECK(rg_majority(&blocking, RG_TIES_RANDOM, KEY, 0, fine, 1, coarse) == RG_ERR_MEMORY);
         }
         rg_test_fail_allocation_after(-1);
 #endif
@@ -115,6 +169,8 @@ static const harness_test_t TESTS[] = {
     TEST(sizes_are_checked),
     TEST(majority_counts_blocks_of_any_length),
     TEST(ties_follow_the_stream),
+    TEST(rows_of_bits_give_the_same_blocks),
+    TEST(strong_kadanoff_blocks_are_majorities),
     TEST(majority_reports_errors),
 };
 

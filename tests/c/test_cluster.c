@@ -69,7 +69,7 @@ static void simulate(const char *variant, const rg_torus_t *torus, int method, s
 static void variants_workers_and_budgets_agree(void)
 {
     static const rg_torus_t shapes[] = {{1, {7}},       {1, {200}},     {2, {2, 2}},
-                                        {2, {9, 64}},   {2, {11, 65}},  {2, {5, 140}},
+                                        {2, {19, 64}},  {2, {11, 65}},  {2, {5, 140}},
                                         {3, {5, 4, 6}}, {3, {2, 3, 70}}};
     static output_t golden;
     static output_t other;
@@ -137,6 +137,23 @@ static void beyond_goes_there_and_back(void)
     }
 }
 
+static void blocks_cover_the_words(void)
+{
+    static const rg_torus_t shapes[] = {{1, {70}}, {2, {17, 65}}, {3, {3, 11, 64}}};
+    static const size_t n_blocks[] = {2, 6, 6};
+    static const size_t firsts[][4] = {{0, 1, 2, 2}, {0, 8, 16, 17}, {0, 8, 11, 19}};
+    for (size_t i = 0; i < 3; i++) {
+        rg_strips_t strips;
+        CHECK(rg_strips_init(&strips, &shapes[i], 1.0) == RG_OK);
+        CHECK(rg_strips_n_blocks(&strips) == n_blocks[i]);
+        CHECK(rg_strips_block(&strips, strips.n_words - 1) == n_blocks[i] - 1);
+        for (size_t block = 0; block + 1 < 4 && block < n_blocks[i]; block++) {
+            CHECK(rg_strips_block(&strips, firsts[i][block]) == block);
+            CHECK(rg_strips_block(&strips, firsts[i][block + 1] - 1) == block);
+        }
+    }
+}
+
 static void coins_have_their_probability(void)
 {
     rg_coin_t half = rg_coin_of_bond(0.5 * log(2.0));
@@ -197,6 +214,7 @@ static const harness_test_t TESTS[] = {
     TEST(variants_workers_and_budgets_agree),
     TEST(strips_keep_every_bit),
     TEST(beyond_goes_there_and_back),
+    TEST(blocks_cover_the_words),
     TEST(coins_have_their_probability),
     TEST(bad_jobs_are_refused),
     TEST(failed_allocations_leave_nothing_behind),

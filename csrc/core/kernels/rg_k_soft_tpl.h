@@ -61,3 +61,56 @@ FN void soft_products(const rg_soft_t *job)
         soft_states(job, still, moved, &job->factors[s * job->stride], 1, &job->products[s]);
     }
 }
+
+enum { SOFT_FACTORS = 1000 /* factors in [1, 2] whose product stays finite */ };
+
+/* Columns `first` to first + n - 1, n <= PART_LANES; the other lanes are idle. */
+INLINE void unit_sums_part(const rg_unit_sums_t *job, size_t first, size_t n)
+{
+    vf64 one = (vf64){0} + 1.0;
+    vf64 top = (vf64){0};
+    vf64 product = one;
+    double logs[PART_LANES] = {0};
+    for (size_t j = 0; j < job->n_units; j++) {
+        double *at = &job->x[j * job->n_states + first];
+        vf64 x = (vf64){0};
+        memcpy(&x, at, n * sizeof *at);
+        x += job->bias[j];
+        vi64 sign = (vi64)x & (vi64)(-(vf64){0});
+        vi64 down = (vi64)x < (vi64){0};
+        vf64 size = (vf64)((vi64)x ^ sign);
+        vf64 mean;
+        vf64 e;
+        if (job->spin) {
+            e = exp_minus_f64(size + size);
+            top += size;
+            mean = (vf64)((vi64)((one - e) / (one + e)) | sign);
+        } else {
+            e = exp_minus_f64(size);
+            top += (vf64)(~down & (vi64)x);
+            mean = (vf64)((down & (vi64)e) | (~down & (vi64)one)) / (one + e);
+        }
+        product *= one + e;
+        memcpy(at, &mean, n * sizeof *at);
+        if (j % SOFT_FACTORS == SOFT_FACTORS - 1 || j + 1 == job->n_units) {
+            for (size_t lane = 0; lane < n; lane++) {
+                logs[lane] += rg_log(product[lane]);
+            }
+            product = one;
+        }
+    }
+    for (size_t lane = 0; lane < n; lane++) {
+        job->sums[first + lane] = top[lane] + logs[lane];
+    }
+}
+
+FN void unit_sums(const rg_unit_sums_t *job)
+{
+    size_t whole = job->n_states - job->n_states % PART_LANES;
+    for (size_t first = 0; first < whole; first += PART_LANES) {
+        unit_sums_part(job, first, PART_LANES);
+    }
+    if (whole < job->n_states) {
+        unit_sums_part(job, whole, job->n_states - whole);
+    }
+}

@@ -113,12 +113,17 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 }
 
 #include "rg_k_ising_tpl.h"
+#include "rg_k_operators_tpl.h"
+#include "rg_k_pack_tpl.h"
+#include "rg_k_terms_tpl.h"
 
 #include "rg_k_cluster_tpl.h"
 
 #include "rg_k_exp_tpl.h"
 #include "rg_k_soft_tpl.h"
 #include "rg_k_transpose_tpl.h"
+
+#include "rg_k_exchange_tpl.h"
 
 #include "rg_k_field_tpl.h"
 
@@ -147,6 +152,8 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
 #include "rg_k_unit_tpl.h"
 #include "rg_k_update_tpl.h"
 
+#include "rg_k_anneal_tpl.h"
+
 const rg_kernels_t RG_K_TABLE = {
     .name = RG_K_NAME,
     .stream_planes = stream_planes,
@@ -155,11 +162,13 @@ const rg_kernels_t RG_K_TABLE = {
     .field_run = field_run,
     .field_count = field_count,
     .field_add = field_add,
+    .exchange_mask = exchange_mask,
     .perfect_group = perfect_group,
     .lookup_f32 = lookup_f32,
     .lookup_f64 = lookup_f64,
     .unit_f32 = unit_f32,
     .unit_f64 = unit_f64,
+    .operator_sums = operator_sums,
     .sw_sweep = sw_sweep,
     .wolff_cluster = wolff_cluster,
     .strips_measure = strips_measure,
@@ -172,5 +181,12 @@ const rg_kernels_t RG_K_TABLE = {
     .update_finish_f32 = update_finish_f32,
     .update_finish_f64 = update_finish_f64,
     .soft_products = soft_products,
+    .unit_sums = unit_sums,
     .transpose64 = transpose64,
+    .pack_units = pack_units,
+    .planes_turn = planes_turn,
+    .terms_count = terms_count,
+    .spins_count = spins_count,
+    .anneal_f32 = anneal_f32,
+    .anneal_f64 = anneal_f64,
 };

@@ -1,27 +1,31 @@
 """Couplings of a Hamiltonian among all sets of spins, by Walsh-Hadamard transform."""
 
-import collections
 import functools
-import html
-import itertools
-import math
 import re
-from typing import Self
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
-from rgdl import _core, _validate
-from rgdl._states import as_spins
+from rgdl import _core
+from rgdl._states import BoltzmannLayer, as_spins, layer_parameters
+from rgdl.couplings._base import BaseCouplings, Floats, Sites
+from rgdl.couplings._estimate import estimate
+from rgdl.couplings._lattice import LatticeCouplings
+from rgdl.couplings._naming import NamedOrbits
+from rgdl.couplings._orbits import canonical_masks, checked_shape
 
 __all__ = ["Couplings"]
 
 _MAX_SPINS = 24
 _ROWS_SHOWN = 20
-_ROUNDING = 1e-12  # of the largest coupling: not shown in the table
+_ROUNDING = 1e-12  # of the largest coupling: no orbit of a lattice form
+_NOISE = 2.0**-50  # of the sum of all sizes: couplings below are rounding
+_MAX_VISIBLE = 20
 
 
-class Couplings:
+class Couplings(NamedOrbits):
     r"""Reduced couplings of a function of spins, grouped by the lattice's symmetry.
 
     .. math:: -H(s) = K_0 + \sum_o K_o \sum_{S \in o} \prod_{a \in S} s_a
@@ -81,10 +85,10 @@ class Couplings:
         coefficients = _table(coefficients, "coefficients")
         n_states = len(coefficients)
         self.n_spins = n_states.bit_length() - 1
-        shape = None if shape is None else _lattice(shape, self.n_spins)
+        shape = None if shape is None else checked_shape(shape, self.n_spins)
         self.shape = shape
         masks = np.arange(n_states, dtype=np.uint32)
-        canonical = masks if shape is None else _canonical_masks(shape)
+        canonical = masks if shape is None else canonical_masks(shape)
         order = np.bitwise_count(masks).astype(np.int64)
         keys, inverse = np.unique(canonical, return_inverse=True)
         rank = np.lexsort((keys, self._distances(keys), order[keys]))
@@ -145,10 +149,101 @@ class Couplings:
         _core.walsh_hadamard(table)
         return cls(table, shape)
 
-    @functools.cached_property
-    def labels(self) -> tuple[str, ...]:
-        """Name of every orbit, each unique."""
-        return tuple(self._label(k) for k in range(len(self)))
+    @classmethod
+    def from_rbm(
+        cls, rbm: BoltzmannLayer, shape: tuple[int, ...] | int | None = None
+    ) -> Self:
+        r"""Couplings a machine makes among its visible units, exact up to 20 of them.
+
+        Parameters
+        ----------
+        rbm : rgdl.RBM
+            Fitted. Binary units stand for spins as v = (s + 1)/2.
+        shape : int or tuple of int, optional
+            Periodic lattice of the visible units, as in `from_table`.
+
+        Returns
+        -------
+        Couplings
+            Of -F(v), the logarithm of the unnormalised visible marginal.
+
+        Raises
+        ------
+        ValueError
+            For more than 20 visible units; see `rgdl.RBM.effective_couplings`.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> rbm = rgdl.RBM.from_ising(rgdl.Ising((3, 3), K=0.3))
+        >>> round(rgdl.Couplings.from_rbm(rbm, shape=(3, 3))["nn"], 12)
+        0.3
+        """
+        weights, visible_bias, hidden_bias = layer_parameters(rbm)
+        n = len(weights)
+        if n > _MAX_VISIBLE:
+            raise ValueError(
+                f"rbm must have at most {_MAX_VISIBLE} visible units to be "
+                f"enumerated, got {n}"
+            )
+        spin_units = rbm.units == "spin"
+        table = -_core.rbm_free_energies(
+            weights, visible_bias, hidden_bias, spin_units, 0, 1 << n, 1
+        )
+        return cls.from_table(table, shape)
+
+    @staticmethod
+    def from_samples(
+        s: npt.ArrayLike,
+        operators: str | Mapping[str, Any] = "standard",
+        method: str = "callen",
+    ) -> LatticeCouplings:
+        r"""Estimate translation-invariant couplings from configurations.
+
+        Parameters
+        ----------
+        s : array_like, shape (n, \*lattice)
+            Spins -1/+1 on a periodic lattice with 1 to 3 axes, at least 2 rows.
+        operators : "standard" or mapping of str to offsets, default "standard"
+            One product per coupling as a list of offsets (one integer per axis); its
+            images under reflections and swaps of equal axes are added.
+        method : {"callen", "pseudo-likelihood"}, default "callen"
+            How the errors are made, see Notes.
+
+        Returns
+        -------
+        LatticeCouplings
+            With errors; the constant is not known.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For data that are not spins, operators that coincide on the lattice, or
+            couplings the samples do not determine.
+        ConvergenceError
+            When Newton's method fails, as for configurations that are all alike.
+
+        Notes
+        -----
+        With :math:`s_x A_{ax}` the part of :math:`S_a` that holds spin x, Callen's
+        identities :math:`\sum_x \langle A_{ax} s_x \rangle = \sum_x \langle A_{ax}
+        \tanh \sum_b K_b A_{bx} \rangle` (R. H. Swendsen, Phys. Rev. Lett. 52, 2321
+        (1984)) are solved by Newton's method. They are also the stationarity of the
+        (concave) pseudo-likelihood :math:`\sum_x \langle \ln p(s_x|\text{rest})
+        \rangle`, so that both methods give the same couplings. "callen" gives
+        jackknife errors over 32 blocks of consecutive rows, which survive correlated
+        rows; "pseudo-likelihood" the errors of Godambe's information for independent
+        rows. Couplings that are left out bias the others.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((16, 16), K=0.3), 2000, rng=0)
+        >>> found = rgdl.Couplings.from_samples(s)
+        >>> bool(abs(found["nn"] - 0.3) < 4 * found.error("nn"))
+        True
+        """
+        return estimate(s, operators, method)
 
     def __getitem__(self, label: str) -> float:
         try:
@@ -165,9 +260,6 @@ class Couplings:
             )
             raise KeyError(f"no coupling {label!r}; there are {known}") from None
         return float(self.values[k])
-
-    def __len__(self) -> int:
-        return len(self.values)
 
     def per_bond(self) -> Self:
         """Couplings per bond instead of per pair where an extent of 2 doubles bonds.
@@ -277,143 +369,94 @@ class Couplings:
         _core.walsh_hadamard(table)
         return np.asarray(np.ldexp(table[::-1], self.n_spins))
 
-    def _distances(self, masks: npt.NDArray[np.uint32]) -> npt.NDArray[np.int64]:
-        """Squared distance of each pair, 0 for other sets: the order of the table."""
-        result = np.zeros(len(masks), dtype=np.int64)
-        if self.shape is not None:
-            for k in np.flatnonzero(np.bitwise_count(masks) == 2):
-                result[k] = sum(step**2 for step in self._steps(int(masks[k])))
+    def site_groups(self) -> Iterator[tuple[Sites, Floats]]:
+        """Yield site sets (n, order) and their coefficients, without rounding noise.
+
+        Yields
+        ------
+        sites : ndarray of int64, shape (n, order)
+        values : ndarray of float64, shape (n,)
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> pair = rgdl.Couplings.from_table([0.5, -0.5, -0.5, 0.5])
+        >>> list(pair.site_groups())
+        [(array([[0, 1]]), array([0.5]))]
+        """
+        coefficients = self.coefficients()
+        size = np.abs(coefficients)
+        size[0] = 0.0
+        masks = np.flatnonzero(size > _NOISE * size.sum())
+        order = np.bitwise_count(masks.astype(np.uint64))
+        for count in np.unique(order).tolist():
+            chosen = masks[order == count]
+            bits = chosen[:, None] >> np.arange(self.n_spins) & 1
+            sites = np.nonzero(bits)[1].reshape(-1, count)
+            rank = np.argsort(coefficients[chosen], kind="stable")
+            yield sites[rank], coefficients[chosen][rank]
+
+    def as_lattice(self) -> LatticeCouplings:
+        """Give the couplings as orbits of offsets, without what is only rounding.
+
+        Returns
+        -------
+        LatticeCouplings
+            Comparable with couplings measured on samples and with other sizes.
+
+        Raises
+        ------
+        ValueError
+            Without a lattice shape.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import rgdl
+        >>> states = 2 * (np.arange(512)[:, None] >> np.arange(9) & 1) - 1
+        >>> minus_h = -rgdl.Ising((3, 3), K=0.5).hamiltonian(states.reshape(-1, 3, 3))
+        >>> rgdl.Couplings.from_table(minus_h, shape=(3, 3)).as_lattice().labels
+        ('nn',)
+        """
+        if self.shape is None:
+            raise ValueError("as_lattice needs couplings with a lattice shape")
+        values = self.values * self._repeats
+        size = np.abs(values)
+        kept = np.flatnonzero(size > _ROUNDING * size.max(initial=0.0))
+        products = {}
+        for k in kept.tolist():
+            masks = np.flatnonzero(self._orbit == k + 1)
+            products[self._label(k)] = [
+                self._sites(int(mask)) for mask in masks[masks & 1 == 1]
+            ]
+        return LatticeCouplings(
+            self.shape,
+            products,
+            values[kept],
+            constant=self.constant,
+            images=False,
+        )
+
+    def _aligned(self, other: BaseCouplings) -> tuple[Any, Any]:
+        if not isinstance(other, Couplings):
+            return self.as_lattice()._aligned(other)
+        if (self.n_spins, self.shape) != (other.n_spins, other.shape):
+            raise ValueError(
+                f"couplings must be on the same lattice, got {self.n_spins} spins on "
+                f"{self.shape} and {other.n_spins} on {other.shape}"
+            )
+        return self._per_pair(), other._per_pair()
+
+    def _per_pair(self) -> Self:
+        """Undo `per_bond`."""
+        result = self._with(self.values * self._repeats)
+        result.spread = self.spread * self._repeats
+        result.multiplicities = self.multiplicities // self._repeats
+        result._repeats = np.ones_like(self._repeats)
         return result
 
-    def _sites(self, mask: int) -> list[tuple[int, ...]]:
-        flat = [i for i in range(self.n_spins) if mask >> i & 1]
-        if self.shape is None:
-            return [(i,) for i in flat]
-        return [tuple(int(x) for x in np.unravel_index(i, self.shape)) for i in flat]
-
-    def _sites_text(self, mask: int) -> str:
-        sites = self._sites(mask)
-        return "".join(f"({','.join(map(str, site))})" for site in sites)
-
-    def _steps(self, mask: int) -> tuple[int, ...]:
-        """Extent of a set along each axis, around the torus for a pair."""
-        assert self.shape is not None
-        first, second = self._sites(mask)
-        return tuple(
-            min((a - b) % extent, (b - a) % extent)
-            for a, b, extent in zip(first, second, self.shape, strict=True)
-        )
-
-    def _is_double_bond(self, mask: int) -> bool:
-        assert self.shape is not None
-        steps = self._steps(mask)
-        axes = [axis for axis, step in enumerate(steps) if step]
-        return sum(steps) == 1 and self.shape[axes[0]] == 2
-
-    def _label(self, k: int) -> str:
-        mask = int(self._representatives[k + 1])
-        if self.shape is None:
-            return self._sites_text(mask)
-        name = self._name(mask)
-        return name if self._names[name] == 1 else f"{name} {self._sites_text(mask)}"
-
-    @functools.cached_property
-    def _names(self) -> collections.Counter[str]:
-        return collections.Counter(
-            self._name(int(mask)) for mask in self._representatives[1:]
-        )
-
-    def _name(self, mask: int) -> str:
-        assert self.shape is not None
-        order = mask.bit_count()
-        if order == 1:
-            return "field"
-        if order == 2:
-            rank = self._pair_distances.index(sum(x**2 for x in self._steps(mask)))
-            return "nn" if rank == 0 else "nnn" if rank == 1 else _ordinal(rank + 1)
-        if mask in self._plaquettes:
-            return "plaquette"
-        return f"{order}-spin {self._sites_text(mask)}"
-
-    @functools.cached_property
-    def _pair_distances(self) -> list[int]:
-        representatives = self._representatives
-        pairs = representatives[np.bitwise_count(representatives) == 2]
-        return sorted(set(self._distances(pairs).tolist()))
-
-    @functools.cached_property
-    def _plaquettes(self) -> set[int]:
-        """Elementary squares, those of them that represent an orbit."""
-        assert self.shape is not None
-        masks = set()
-        for plane in itertools.combinations(range(len(self.shape)), 2):
-            corners = itertools.product(
-                *(
-                    range(min(n, 2)) if i in plane else (0,)
-                    for i, n in enumerate(self.shape)
-                )
-            )
-            flat = {int(np.ravel_multi_index(corner, self.shape)) for corner in corners}
-            if len(flat) == 4:
-                masks.add(sum(1 << i for i in flat))
-        return {int(self._representatives[self._orbit[mask]]) for mask in masks}
-
-    def _rows(self) -> tuple[list[tuple[str, str, str, str, str]], str]:
-        """Cells of the orbits worth showing, and a line on the others."""
-        size = np.abs(self.values)
-        largest = np.argsort(-size, kind="stable")[:_ROWS_SHOWN]
-        chosen = np.sort(largest[size[largest] > _ROUNDING * size.max()])
-        others = np.delete(size, chosen)
-        rest = ""
-        if len(others):
-            rest = f"and {len(others)} more, none above {others.max():.1g} in size"
-        rows = [
-            (
-                self._label(int(k)),
-                str(self.order[k]),
-                str(self.multiplicities[k]),
-                f"{self.values[k]:.10g}",
-                f"{self.spread[k]:.1g}",
-            )
-            for k in chosen
-        ]
-        return rows, rest
-
-    def _title(self) -> str:
-        lattice = "" if self.shape is None else f" on {'x'.join(map(str, self.shape))}"
-        # two bonds join the same pair there: a reader compares nn with K at his peril
-        doubled = self.shape is not None and 2 in self.shape
-        per_pair = ", per pair (see per_bond)" if doubled else ""
-        return (
-            f"Couplings of {self.n_spins} spins{lattice}{per_pair}, "
-            f"constant {self.constant:.10g}"
-        )
-
-    def __repr__(self) -> str:
-        rows, rest = self._rows()
-        label = max([len("label"), *(len(row[0]) for row in rows)])
-        value = max([len("value   "), *(len(row[3]) for row in rows)])
-        lines = [f"   {'label':{label}}  order  sets  {'value':{value}}  spread"]
-        lines += [
-            f"   {name:{label}}  {order:>5}  {sets:>4}  {number:{value}}  {spread:>6}"
-            for name, order, sets, number, spread in rows
-        ]
-        return "\n".join([self._title(), *lines, *([f"   {rest}"] if rest else [])])
-
-    def _repr_html_(self) -> str:
-        rows, rest = self._rows()
-        head = "".join(
-            f"<th>{name}</th>" for name in ("label", "order", "sets", "value", "spread")
-        )
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>"
-            for row in rows
-        )
-        note = f"<p>{html.escape(rest)}</p>" if rest else ""
-        return (
-            f"<table><caption>{html.escape(self._title())}</caption>"
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}"
-        )
+    def _scatter(self) -> tuple[str, Floats | None]:
+        return "spread", self.spread
 
 
 def _table(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
@@ -428,70 +471,3 @@ def _table(values: npt.ArrayLike, name: str) -> npt.NDArray[np.float64]:
     if not np.isfinite(table).all():
         raise ValueError(f"{name} must be finite, got NaN or infinity")
     return table
-
-
-def _ordinal(number: int) -> str:
-    if number % 100 in (11, 12, 13):
-        return f"{number}th"
-    return f"{number}" + {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
-
-
-def _lattice(shape: tuple[int, ...] | int, n_spins: int) -> tuple[int, ...]:
-    given = shape if isinstance(shape, tuple | list) else (shape,)
-    extents = tuple(_validate.count(n, "every extent of shape") for n in given)
-    if not 1 <= len(extents) <= 3 or math.prod(extents) != n_spins:
-        raise ValueError(
-            f"shape must have 1 to 3 extents and {n_spins} sites, got {shape!r}"
-        )
-    return extents
-
-
-def _site_permutations(shape: tuple[int, ...]) -> npt.NDArray[np.int64]:
-    """Images of all sites under the torus' symmetries, one row per symmetry."""
-    sites = np.arange(math.prod(shape)).reshape(shape)
-    axes = range(len(shape))
-    images = [
-        np.roll(np.flip(turned, flips), steps, axis=tuple(axes)).ravel()
-        for turned in (
-            sites.transpose(order)
-            for order in itertools.permutations(axes)
-            if tuple(shape[axis] for axis in order) == shape
-        )
-        for n_flips in range(len(shape) + 1)
-        for flips in itertools.combinations(axes, n_flips)
-        for steps in itertools.product(*map(range, shape))
-    ]
-    return np.unique(np.array(images), axis=0)
-
-
-@functools.lru_cache(maxsize=4)
-def _canonical_masks(shape: tuple[int, ...]) -> npt.NDArray[np.uint32]:
-    """One image of every site set under the lattice's symmetries, the same in an orbit.
-
-    It is the one whose list of sites comes first in the order of words: with site 0 as
-    the highest bit the largest number. A permuted mask is the union of the images of
-    its bytes, looked up one by one.
-    """
-    n_sites = math.prod(shape)
-    masks = np.arange(1 << n_sites, dtype=np.uint32)
-    largest = np.zeros_like(masks)
-    for image in _site_permutations(shape):
-        np.maximum(largest, _permuted(masks, n_sites - 1 - image), out=largest)
-    result = _permuted(largest, np.arange(n_sites)[::-1])
-    result.flags.writeable = False
-    return result
-
-
-def _permuted(
-    masks: npt.NDArray[np.uint32], image: npt.NDArray[np.int64]
-) -> npt.NDArray[np.uint32]:
-    """Masks with bit i moved to bit image[i]."""
-    n_bytes = -(-len(image) // 8)
-    weights = np.zeros(8 * n_bytes, dtype=np.int64)
-    weights[: len(image)] = 1 << image
-    bits = np.arange(256)[:, None] >> np.arange(8) & 1
-    tables = (bits @ weights.reshape(n_bytes, 8).T).astype(np.uint32)
-    result = tables[masks & 0xFF, 0]
-    for k in range(1, n_bytes):
-        result |= tables[masks >> (8 * k) & 0xFF, k]
-    return np.asarray(result)

@@ -1,15 +1,6 @@
-"""Judge Mehta and Schwab's mapping of a Boltzmann machine to variational RG, exactly.
+"""Judge a machine or a coarse-graining by enumeration."""
 
-Two kinds of object are kept apart. A joint machine e^{-E(v,h)} gives T = -E + H[v];
-that H_RG[h] = H_RBM[h] is then an identity, true for random weights, and the claim is
-the trace condition Tr_h e^T = const. A conditional p(h|v) gives T = ln p(h|v), whose
-trace condition holds by construction and tells nothing.
-"""
-
-import html
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -18,186 +9,15 @@ from rgdl import _core
 from rgdl._states import BoltzmannLayer, Floats, layer_parameters, log_sum_exp
 from rgdl.couplings import Couplings
 from rgdl.ising import Ising
+from rgdl.mapping._report import MappingReport
 from rgdl.rg import Transform
+from rgdl.rg._push import push_forward
 
-__all__ = ["MappingReport", "verify"]
+__all__ = ["verify"]
 
 _MAX_VISIBLE = 16
 _MAX_HIDDEN = 20
 _MAX_DIRECT = 1 << 22  # (v, h) pairs summed one by one for the identities
-_CHUNK = 1 << 20  # entries of a work array
-
-_IDENTITIES = {
-    "h_rg": "H_RG[h] = H_RBM[h]",
-    "trace": "ln Tr_h e^T = H[v] - H_RBM[v]",
-    "delta_f": "F_h - F_v = ln Z_data - ln Z_lambda",
-    "push_bound": "KL(P_push || p_h) <= KL(P || p_RBM)",
-    "normalised": "Tr_h p(h|v) = 1",
-    "log_z": "ln Tr_h e^{-H_push} = ln Z_data",
-}
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class MappingReport:
-    """What `verify` found. Energies are dimensionless, entropies in nats.
-
-    With T(v,h) the coupling operator, P(v) the model's law and
-    r(v) = ln Tr_h e^{T(v,h)}:
-
-    Attributes
-    ----------
-    kind : {"joint", "conditional"}
-    trace_constant : float
-        <r>_P.
-    trace_residual : float
-        max_v abs(r(v) - <r>_P): the claim is that this is 0.
-    trace_rms : float
-        Standard deviation of r under P.
-    kl : float or None
-        KL(P || p_RBM) of the visible units; 0 exactly when the claim holds.
-    delta_f : float or None
-        F_h - F_v = log_z_v - log_z_h. Shifting E makes it 0: it alone decides nothing.
-    log_z_v : float
-        ln Z of the model (data).
-    log_z_h : float or None
-        ln Z of the machine; for a conditional, of H_push.
-    h_model : Couplings or None
-        Couplings of H_RG[h] = -ln Tr_v e^{-E(v,h)}.
-    h_push : Couplings or None
-        Couplings of H_push[h] = -ln Tr_v e^{-H[v]} p(h|v), the model's law pushed
-        forward. It keeps the model's normalisation: its partition function is Z_data.
-    kl_push : float or None
-        KL(P_push || p_h) of the hidden units, at most `kl`.
-    identities : mapping of str to float or None
-        Largest violation of each algebraic identity, computed along two routes: these
-        test the code, not the physics.
-    reasons : mapping of str to str
-        Why a field is None.
-
-    Examples
-    --------
-    >>> import rgdl
-    >>> model = rgdl.Ising((4, 4), K=rgdl.exact.K_CRITICAL)
-    >>> report = rgdl.mapping.verify(model, rgdl.rg.MajorityRule())
-    >>> report.kind, report.trace_residual, round(report.h_push["nn"], 9)
-    ('conditional', 0.0, 0.692900342)
-    """
-
-    kind: str
-    model: str
-    machine: str
-    trace_constant: float
-    trace_residual: float
-    trace_rms: float
-    kl: float | None
-    delta_f: float | None
-    log_z_v: float
-    log_z_h: float | None
-    h_model: Couplings | None
-    h_push: Couplings | None
-    kl_push: float | None
-    identities: Mapping[str, float | None]
-    reasons: Mapping[str, str] = field(default_factory=dict)
-
-    def holds(self, tolerance: float = 1e-10) -> bool | None:
-        """Whether the trace condition is met: the claim of an exact mapping.
-
-        Parameters
-        ----------
-        tolerance : float, default 1e-10
-            Largest allowed `trace_residual`.
-
-        Returns
-        -------
-        bool or None
-            None for a conditional, where the condition is empty.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> report = rgdl.mapping.verify(rgdl.Ising(4, K=1.0), rgdl.rg.Decimation())
-        >>> report.holds() is None
-        True
-        """
-        if self.kind == "conditional":
-            return None
-        return self.trace_residual <= tolerance
-
-    def _sections(self) -> list[tuple[str, list[tuple[str, str]]]]:
-        if self.kind == "joint":
-            claim = (
-                "Claim (the physics): Tr_h e^T is the same for every v",
-                [
-                    ("max |r - <r>|", f"{self.trace_residual:.3g}"),
-                    ("rms of r under P", f"{self.trace_rms:.3g}"),
-                    ("KL(P || p_RBM)", self._text("kl", self.kl)),
-                    ("verdict", "holds" if self.holds() else "does not hold"),
-                ],
-            )
-        else:
-            claim = (
-                "Trace condition: holds by construction for any p(h|v), tells nothing",
-                [("max |r - <r>|", f"{self.trace_residual:.3g}")],
-            )
-        identities = [
-            (_IDENTITIES[name], self._text(name, value, digits=2))
-            for name, value in self.identities.items()
-        ]
-        numbers = [
-            ("<r>_P", f"{self.trace_constant:.12g}"),
-            ("ln Z_data", f"{self.log_z_v:.12g}"),
-            (
-                "ln Z_lambda" if self.kind == "joint" else "ln Z_push",
-                self._text("log_z_h", self.log_z_h),
-            ),
-            ("Delta F = F_h - F_v", self._text("delta_f", self.delta_f)),
-            ("KL(P_push || p_h)", self._text("kl_push", self.kl_push)),
-        ]
-        return [
-            claim,
-            ("Identities (true for any weights; they test the code)", identities),
-            ("Numbers", numbers),
-        ]
-
-    def _text(self, name: str, value: float | None, digits: int = 12) -> str:
-        if value is None:
-            return f"not available: {self.reasons.get(name, 'not computed')}"
-        return f"{value:.{digits}g}"
-
-    def _couplings(self) -> list[tuple[str, str]]:
-        result = []
-        for name, title in (
-            ("h_model", "Couplings of H_RG[h], from the joint machine"),
-            ("h_push", "Couplings of H_push[h], the model's law pushed forward"),
-        ):
-            couplings = getattr(self, name)
-            text = self._text(name, None) if couplings is None else repr(couplings)
-            result.append((title, text))
-        return result
-
-    def __repr__(self) -> str:
-        lines = [f"Mapping of {self.model} by the {self.kind} {self.machine}"]
-        for title, rows in self._sections():
-            width = max(len(name) for name, _ in rows)
-            lines += ["", title, *(f"   {name:{width}}  {text}" for name, text in rows)]
-        for title, text in self._couplings():
-            lines += ["", title, *(f"   {line}" for line in text.splitlines())]
-        return "\n".join(lines)
-
-    def _repr_html_(self) -> str:
-        title = f"Mapping of {self.model} by the {self.kind} {self.machine}"
-        parts = [f"<p><b>{html.escape(title)}</b></p>"]
-        for title, rows in self._sections():
-            body = "".join(
-                f"<tr><td>{html.escape(name)}</td><td>{html.escape(text)}</td></tr>"
-                for name, text in rows
-            )
-            parts.append(
-                f"<table><caption>{html.escape(title)}</caption>{body}</table>"
-            )
-        for title, text in self._couplings():
-            parts.append(f"<p>{html.escape(title)}</p><pre>{html.escape(text)}</pre>")
-        return "".join(parts)
 
 
 def verify(model: Ising, machine: Transform | BoltzmannLayer) -> MappingReport:
@@ -206,7 +26,8 @@ def verify(model: Ising, machine: Transform | BoltzmannLayer) -> MappingReport:
     Parameters
     ----------
     model : Ising
-        At most 16 sites; its law is :math:`P(v) = e^{-H[v]}/Z`.
+        At most 16 sites (see `estimate` for more); its law is
+        :math:`P(v) = e^{-H[v]}/Z`.
     machine : rgdl.RBM or Transform
         An RBM is judged as the joint machine :math:`e^{-E(v,h)}` with
         :math:`T = -E + H`. Any `rgdl.rg.Transform`, `RBMTransform` included, is judged
@@ -252,7 +73,7 @@ def verify(model: Ising, machine: Transform | BoltzmannLayer) -> MappingReport:
     if model.n_sites > _MAX_VISIBLE:
         raise ValueError(
             f"model must have at most {_MAX_VISIBLE} sites to be enumerated, "
-            f"got {model.n_sites}"
+            f"got {model.n_sites}; use mapping.estimate to sample it"
         )
     energies = model._terms().table()
     if isinstance(machine, Transform):
@@ -285,7 +106,8 @@ def _verify_conditional(
         reasons.update(h_push=why, log_z_h=why, log_z=why)
     else:
         log_z_h = log_sum_exp(push + log_z_v)
-        coarse = transform.coarse_shape(model.shape)
+        closed = all(model.periodic)
+        coarse = transform._torus(model.shape) if closed else None
         h_push, why = _couplings(push + log_z_v, coarse)
         if h_push is None:
             reasons["h_push"] = why
@@ -336,36 +158,14 @@ def _visible_parameters(
 
 
 def _push_forward(log_p: Floats, up: Floats, down: Floats) -> tuple[Floats | None, str]:
-    """Ln sum_v P(v) p(h|v) for every h, or None and the reason.
-
-    p(h|v) factors over h, so with the hidden units cut into two halves the sum over v
-    is a product of two matrices.
-    """
+    """Ln sum_v P(v) p(h|v) for every h, or None and the reason."""
     n_hidden = up.shape[1]
     if n_hidden > _MAX_HIDDEN:
         return None, f"{n_hidden} hidden units, at most {_MAX_HIDDEN} are enumerated"
-    low = n_hidden // 2
-    total = np.zeros((1 << (n_hidden - low), 1 << low))
-    step = max(_CHUNK >> (n_hidden - low), 1)
-    for start in range(0, len(log_p), step):
-        rows = slice(start, start + step)
-        weights = np.exp(log_p[rows])[:, None]
-        lower = weights * _joint(np.exp(up[rows, :low]), np.exp(down[rows, :low]))
-        upper = _joint(np.exp(up[rows, low:]), np.exp(down[rows, low:]))
-        total += upper.T @ lower
-    if not (total > 0).all():
+    push = push_forward(log_p, up, down)
+    if not np.isfinite(push).all():
         return None, "some hidden state has probability 0 in float64"
-    return np.log(total.ravel()), ""
-
-
-def _joint(up: Floats, down: Floats) -> Floats:
-    """Product of independent two-state probabilities, (n, 2**n_units); bit 1 = up."""
-    result = np.ones((len(up), 1))
-    for j in range(up.shape[1]):
-        result = np.concatenate(
-            [result * down[:, j, None], result * up[:, j, None]], axis=1
-        )
-    return result
+    return push, ""
 
 
 def _couplings(

@@ -1,0 +1,198 @@
+"""Fixed tables of `sample` and `simulate`: starts, burn-in, which method is faster."""
+
+import math
+
+from rgdl.ising import Ising
+
+__all__ = [
+    "CLUSTER",
+    "K_CRITICAL",
+    "LOCAL",
+    "METHODS",
+    "burn_in_sweeps",
+    "choose",
+    "doubt",
+    "relaxation_sweeps",
+    "start_of",
+]
+
+LOCAL = ("local", "heatbath", "metropolis")
+CLUSTER = ("swendsen-wang", "wolff")
+METHODS = ("auto", *LOCAL, *CLUSTER, "perfect")
+#: By dimension; 3D: Ferrenberg, Xu and Landau, Phys. Rev. E 97, 043301 (2018).
+K_CRITICAL = (math.inf, math.log1p(math.sqrt(2.0)) / 2.0, 0.221654626)
+_NO_WALLS = 1e-3  # lengths below this part of the wall distance have no walls
+_RELAXATIONS = 15  # a start is forgotten to e^-15
+
+
+def relaxation_sweeps(shape: tuple[int, ...], K: float, method: str) -> float:
+    """Slowest relaxation time in sweeps, from above: a fixed table.
+
+    Only modes that are even under a global flip count, since starts are symmetric;
+    measured on this package's kernels as the decay of <e> and <m^2> from random and
+    ordered starts.
+
+    Heat bath: l is the smaller of the extent and three correlation lengths.
+    2D: 0.08 l^2.17: 59 sweeps at 40x40, K = 0.408 (the formula gives 69), 100 to 160
+    at 32x32, K_c (150). 3D: 0.22 l^2.1 with xi = 0.5 |1 - K/K_c|^-0.63 on both sides of
+    K_c: 10, 15 and 37 sweeps at L = 6, 8 and 12, K_c (the formula gives 10, 18, 42), 7
+    at L = 8, K = 0.21 (18), 9 from up at L = 8, K = 0.235 (18), 11 from up at L = 12,
+    K = 0.23 (39). 1D: domain walls diffuse over the smaller of the correlation length
+    and the ring. Walls across the short axis of an elongated lattice below T_c
+    do the same, slowed by exp(4 (K - K_c)), the cost of a kink; measured as the decay
+    of <m^2> to its exact value on 2 to 8 rows: 160 sweeps at 4x200, K = 0.5 (the
+    formula gives 215), 2500 at 4x400, K = 0.6 (2600), 900 at 8x64, K = 0.5 (1050), 900
+    at 2x1000, K = 0.8 (1100), 6000 at 2x100, K = 1 (13,000).
+
+    "local" and "metropolis": half of that in the bulk, for walls the same. Heat bath
+    took 2.1 to 3.8 times as long at eight points in two and three dimensions: 13, 47
+    and 39 sweeps at 16x16, K_c (the formula gives 16), 32x32, K_c (75) and 64x64, K =
+    0.42 (95), 27 at 40x40, K = 0.408 (35); 1.1 to 8 times as long where walls diffuse.
+
+    Clusters: 2 l^0.25, in three dimensions 2 l^0.5, about twice tau_int of the energy.
+    """
+    K = abs(K)
+    if K == 0:
+        return 1.0
+    if method in CLUSTER:
+        return 1.0 + 2.0 * math.pow(max(shape), 0.5 if len(shape) == 3 else 0.25)
+    bulk, walls = _bulk_and_walls(shape, K)
+    return 1.0 + (bulk if method == "heatbath" else 0.5 * bulk) + walls
+
+
+def _bulk_and_walls(shape: tuple[int, ...], K: float) -> tuple[float, float]:
+    """Relaxation times of the heat bath within phases, and of walls between them."""
+    if len(shape) == 1:
+        xi = -1.0 / math.log(math.tanh(K)) if math.tanh(K) < 1 else math.inf
+        return 0.0, _wall_sweeps(xi, shape[0])
+    short, long = min(shape), max(shape)
+    if len(shape) == 2:
+        inverse_xi = abs(2.0 * K + math.log(math.tanh(K)))
+        factor, power = 0.08, 2.17
+    else:
+        inverse_xi = 2.0 * abs(1.0 - K / K_CRITICAL[2]) ** 0.63
+        factor, power = 0.22, 2.1
+    length = min(float(long), 3.0 / inverse_xi) if inverse_xi > 0 else float(long)
+    if len(shape) == 3 or K < K_CRITICAL[1]:
+        return factor * math.pow(length, power), 0.0
+    bulk = factor * math.pow(min(length, float(short)), power)
+    between_walls = _strip_correlation_length(short, K)
+    if long < _NO_WALLS * between_walls:
+        return bulk, 0.0
+    kink = math.exp(4.0 * (K - K_CRITICAL[1]))
+    return bulk, kink * _wall_sweeps(between_walls, long)
+
+
+def burn_in_sweeps(shape: tuple[int, ...], K: float, method: str) -> int:
+    """Sweeps before the first configuration unless told otherwise."""
+    first = 50 if method in CLUSTER else 100
+    return first + math.ceil(_RELAXATIONS * relaxation_sweeps(shape, K, method))
+
+
+def choose(model: Ising, slow: float) -> str:
+    """Choose for a plain model: "local" where it relaxes within `slow` sweeps.
+
+    Clusters where it does not, and where local updates cannot weigh the phases below
+    T_c: in a weak field, and on elongated lattices in three dimensions. Frustrated
+    tori, and antiferromagnets in a field, have no useful clusters.
+    """
+    K, h = model._plain("")
+    odd = any(extent % 2 for extent in model.shape)
+    if K < 0 and (odd or h != 0):
+        return "local"
+    late = relaxation_sweeps(model.shape, K, "local") > slow
+    return "swendsen-wang" if late or doubt(model, "local") else "local"
+
+
+def _wall_sweeps(distance: float, extent: int) -> float:
+    """Sweeps in which domain walls find each other by diffusion."""
+    return min(2.0 * distance**2, extent**2 / 5.0)
+
+
+def _strip_correlation_length(width: int, K: float) -> float:
+    """Correlation length along an infinite periodic strip, by Kaufman's eigenvalues.
+
+    1 / xi = (sum_r gamma_{2r+1} - sum_r gamma_{2r}) / 2, with gamma_0 = 2 (K - K*)
+    signed (Kaufman, Phys. Rev. 76, 1232 (1949); Onsager 1944). Far below T_c it is
+    the mean distance between domain walls across the strip.
+    """
+    if K > 20:
+        return math.inf
+    dual = -0.5 * math.log(math.tanh(K))
+    product = math.cosh(2 * K) * math.cosh(2 * dual)
+    sines = math.sinh(2 * K) * math.sinh(2 * dual)  # = 1
+
+    def gamma(r: int) -> float:
+        return math.acosh(max(product - sines * math.cos(math.pi * r / width), 1.0))
+
+    odd = math.fsum(gamma(2 * r + 1) for r in range(width))
+    even = math.fsum(gamma(2 * r) for r in range(1, width)) + 2 * (K - dual)
+    gap = 0.5 * (odd - even)
+    return 1.0 / gap if gap > 1e-15 * odd else math.inf
+
+
+def _spontaneous(K: float, ndim: int) -> float:
+    """Magnetisation of one phase below T_c.
+
+    2D: Yang (1952). 3D: the fit of Talapov and Bloete, J. Phys. A 29, 5727 (1996), and
+    far below T_c the first excitation.
+    """
+    if ndim == 2:
+        return math.pow(1.0 - math.pow(math.sinh(2.0 * min(K, 20.0)), -4), 0.125)
+    t = 1.0 - K_CRITICAL[2] / K
+    near = min(t, 0.26)
+    fit = near**0.32694109 * (
+        1.6919045 - 0.34357731 * near**0.50842026 - 0.42572366 * near
+    )
+    return float(fit if t < 0.26 else max(fit, 1.0 - 2.0 * math.exp(-12.0 * K)))
+
+
+def start_of(shape: tuple[int, ...], K: float, h: float) -> tuple[str, float]:
+    """Start of the chains and the probability of "up" where it is ordered."""
+    even = all(extent % 2 == 0 for extent in shape)
+    if abs(K) < K_CRITICAL[len(shape) - 1]:
+        return "random", 0.5
+    if len(shape) == 2 and max(shape) > _strip_correlation_length(min(shape), abs(K)):
+        return "random", 0.5  # an elongated lattice: walls across the short axis
+    if K < 0:
+        return ("staggered", 0.5) if even else ("random", 0.5)
+    # ratio of the two phases' weights in a field: exp(2 h N m0)
+    bias = 2.0 * h * math.prod(shape) * _spontaneous(K, len(shape))
+    return "ordered", 1.0 / (1.0 + math.exp(-min(max(bias, -700.0), 700.0)))
+
+
+def doubt(model: Ising, method: str) -> str:
+    """Say why the table may not be right for a plain model; empty where it is."""
+    K, h = model._plain("")
+    start, p_up = start_of(model.shape, K, h)
+    if K < -K_CRITICAL[model.ndim - 1] and any(x % 2 for x in model.shape):
+        return (
+            "an antiferromagnet on odd extents is frustrated and relaxes slowly at "
+            "this K; compare two values of burn_in"
+        )
+    if method == "metropolis" and (
+        model.ndim == 1 or min(model.shape) < 4 or (K == 0 and h == 0)
+    ):
+        return (
+            'ordered sweeps of "metropolis" are not ergodic on chains, tiny lattices '
+            'and at K = 0 (flips that cost nothing are always made); use "local"'
+        )
+    if method in CLUSTER:
+        return ""
+    if (
+        model.ndim == 3
+        and start != "random"
+        and max(model.shape) > 2 * min(model.shape)
+    ):
+        return (
+            "below T_c domain walls cross the short axes of an elongated lattice, and "
+            "the burn-in table of local updates does not know how often; use "
+            '"swendsen-wang"'
+        )
+    if start == "ordered" and h != 0 and 1e-5 < p_up < 1 - 1e-5:
+        return (
+            "below T_c in a weak field local updates start in phases with weights "
+            f"exp(+-h N m0), an approximation (P(up) = {p_up:.4f}); use "
+            '"swendsen-wang"'
+        )
+    return ""

@@ -1,0 +1,336 @@
+"""Judge a machine or a coarse-graining on lattices too large to enumerate."""
+
+import html
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, SupportsIndex
+
+import numpy as np
+
+from rgdl import _validate, exact
+from rgdl._rng import Key, RngLike, draw_key
+from rgdl._states import BoltzmannLayer, Floats, layer_parameters
+from rgdl.couplings import Couplings, LatticeCouplings
+from rgdl.ising import Ising
+from rgdl.rg import Transform
+from rgdl.sampling import sample
+
+__all__ = ["MappingEstimate", "estimate"]
+
+_MAX_ENUMERATED = 20
+_BLOCKS = 32
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class MappingEstimate:
+    """What `estimate` found on samples; errors are standard errors.
+
+    Attributes
+    ----------
+    kind : {"joint", "conditional"}
+    n : int
+        Configurations.
+    trace_constant, trace_constant_error : float
+        <r>_P of r(v) = ln Tr_h e^{T(v,h)}.
+    trace_rms, trace_rms_error : float
+        Standard deviation of r under P: the claim is that this is 0.
+    trace_residual : float
+        Largest abs(r - <r>) among the samples, a lower bound of that over all v.
+    log_z_v, log_z_h : float or None
+        ln Z of the model (exact) and of the machine.
+    log_z_h_error : float
+        Standard error of an annealed estimate; 0 where it is exact.
+    kl, kl_error : float or None
+        KL(P || p_RBM) = ln Z_lambda - ln Z_data - <r>_P.
+    delta_f : float or None
+        log_z_v - log_z_h: alone it decides nothing.
+    h_push : LatticeCouplings or None
+        Couplings of the model's law pushed forward, by Callen's identities, truncated
+        to the operators asked for.
+    reasons : mapping of str to str
+        Why a field is None.
+    key : tuple of int
+        ``rng=key`` repeats the run.
+
+    Examples
+    --------
+    >>> import rgdl
+    >>> model = rgdl.Ising((8, 8), K=0.3)
+    >>> found = rgdl.mapping.estimate(model, rgdl.rg.MajorityRule(), n=2000, rng=0)
+    >>> found.kind, found.h_push.shape
+    ('conditional', (4, 4))
+    """
+
+    kind: str
+    model: str
+    machine: str
+    n: int
+    trace_constant: float
+    trace_constant_error: float
+    trace_rms: float
+    trace_rms_error: float
+    trace_residual: float
+    log_z_v: float | None
+    log_z_h: float | None
+    log_z_h_error: float
+    kl: float | None
+    kl_error: float | None
+    delta_f: float | None
+    h_push: LatticeCouplings | None
+    key: Key | tuple[int, ...]
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+    def _rows(self) -> list[tuple[str, str]]:
+        def text(name: str, error: float | None = None) -> str:
+            value = getattr(self, name)
+            if value is None:
+                return f"not available: {self.reasons.get(name, 'not computed')}"
+            if not error:
+                return f"{value:.10g}"
+            return f"{value:.6g} +- {error:.2g}"
+
+        rows = [("configurations", str(self.n))]
+        if self.kind == "joint":
+            rows += [
+                (
+                    "rms of r under P (the claim: 0)",
+                    text("trace_rms", self.trace_rms_error),
+                ),
+                ("max |r - <r>| among samples", text("trace_residual")),
+                ("<r>_P", text("trace_constant", self.trace_constant_error)),
+                ("KL(P || p_RBM)", text("kl", self.kl_error)),
+            ]
+        else:
+            rows.append(("trace condition", "holds by construction, tells nothing"))
+        return [
+            *rows,
+            ("ln Z_data", text("log_z_v")),
+            ("ln Z_lambda", text("log_z_h", self.log_z_h_error)),
+            ("Delta F = F_h - F_v", text("delta_f", self.log_z_h_error)),
+        ]
+
+    def __repr__(self) -> str:
+        rows = self._rows()
+        width = max(len(name) for name, _ in rows)
+        lines = [f"Mapping of {self.model} by the {self.kind} {self.machine}, sampled"]
+        lines += [f"   {name:{width}}  {text}" for name, text in rows]
+        if self.h_push is not None:
+            lines += ["", "Couplings of H_push[h]", repr(self.h_push)]
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        body = "".join(
+            f"<tr><td>{html.escape(name)}</td><td>{html.escape(text)}</td></tr>"
+            for name, text in self._rows()
+        )
+        title = f"Mapping of {self.model} by the {self.kind} {self.machine}, sampled"
+        push = "" if self.h_push is None else self.h_push._repr_html_()
+        return f"<table><caption>{html.escape(title)}</caption>{body}</table>{push}"
+
+
+def estimate(
+    model: Ising,
+    machine: Transform | BoltzmannLayer,
+    *,
+    n: SupportsIndex = 10_000,
+    operators: str | Mapping[str, Any] = "standard",
+    rng: RngLike = None,
+    workers: int = 1,
+) -> MappingEstimate:
+    r"""Judge a machine or a coarse-graining on samples of a model of any size.
+
+    Parameters
+    ----------
+    model : Ising
+        Sampled by `rgdl.sample`.
+    machine : rgdl.RBM or Transform
+        As for `verify`: an RBM is judged as a joint machine, a Transform as p(h|v).
+    n : int, default 10000
+        Configurations.
+    operators : "standard" or mapping
+        Couplings of H_push, see `rgdl.Couplings.from_samples`; only where the coarse
+        variables form a lattice.
+    rng : None, int, SeedSequence, BitGenerator, Generator, or a recorded key
+    workers : int, default 1
+
+    Returns
+    -------
+    MappingEstimate
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `verify`, and for fewer than 64 configurations.
+
+    Notes
+    -----
+    :math:`\mathrm{KL}(P\|p) = \langle F(v) - H(v)\rangle_P + \ln Z_\lambda - \ln
+    Z_{data}` needs both partition functions: that of the model by enumeration, transfer
+    matrix of the ring or Kaufman's formula, that of the machine by its `log_partition`.
+
+    Examples
+    --------
+    >>> import rgdl
+    >>> model = rgdl.Ising((8, 8), K=0.3)
+    >>> found = rgdl.mapping.estimate(model, rgdl.RBM.from_ising(model), n=500, rng=0)
+    >>> found.trace_residual < 1e-11
+    True
+    """
+    if not isinstance(model, Ising):
+        raise TypeError(f"model must be an rgdl.Ising, got {model!r}")
+    n = _validate.count(n, "n", least=2 * _BLOCKS)
+    key = draw_key(rng)
+    words = tuple(int(word) for word in key)
+    spins = sample(model, n, rng=words, workers=workers)
+    reasons: dict[str, str] = {}
+    log_z_v = _log_z(model, reasons)
+    if isinstance(machine, Transform):
+        push = _pushed(model, machine, spins, operators, words, reasons)
+        zero = dict.fromkeys(_TRACE, 0.0)
+        reasons["kl"] = reasons["delta_f"] = "a conditional has no law of its own"
+        reasons.setdefault("log_z_h", "that of H_push is ln Z_data")
+        return MappingEstimate(
+            kind="conditional",
+            model=repr(model),
+            machine=repr(machine),
+            n=n,
+            **zero,
+            log_z_v=log_z_v,
+            log_z_h=None,
+            log_z_h_error=0.0,
+            kl=None,
+            kl_error=None,
+            delta_f=None,
+            h_push=push,
+            key=words,
+            reasons=reasons,
+        )
+    reasons["h_push"] = "hidden units form no lattice"
+    trace, text = _trace(model, machine, spins)
+    log_z_h, error = _machine_log_z(machine, reasons)
+    kl = kl_error = delta_f = None
+    constant, rms = _mean_and_rms(trace)
+    if log_z_v is None or log_z_h is None:
+        missing = "log_z_v" if log_z_v is None else "log_z_h"
+        reasons["kl"] = reasons["delta_f"] = reasons[missing]
+    else:
+        delta_f = log_z_v - log_z_h
+        kl, kl_error = -delta_f - constant[0], math.hypot(constant[1], error)
+    return MappingEstimate(
+        kind="joint",
+        model=repr(model),
+        machine=text,
+        n=n,
+        trace_constant=constant[0],
+        trace_constant_error=constant[1],
+        trace_rms=rms[0],
+        trace_rms_error=rms[1],
+        trace_residual=float(np.abs(trace - constant[0]).max()),
+        log_z_v=log_z_v,
+        log_z_h=log_z_h,
+        log_z_h_error=error,
+        kl=kl,
+        kl_error=kl_error,
+        delta_f=delta_f,
+        h_push=None,
+        key=words,
+        reasons=reasons,
+    )
+
+
+_TRACE = (
+    "trace_constant",
+    "trace_constant_error",
+    "trace_rms",
+    "trace_rms_error",
+    "trace_residual",
+)
+
+
+def _trace(model: Ising, machine: BoltzmannLayer, spins: Any) -> tuple[Floats, str]:
+    """r(v) = H[v] - F(v) of every row."""
+    weights, visible_bias, hidden_bias = layer_parameters(machine)
+    if len(weights) != model.n_sites:
+        raise ValueError(
+            f"the machine must have {model.n_sites} visible units to fit the model, "
+            f"got {len(weights)}"
+        )
+    units = spins.reshape(len(spins), -1).astype(np.float64)
+    if machine.units == "binary":
+        units = (units + 1) / 2
+    field = hidden_bias + units @ weights
+    if machine.units == "spin":
+        hidden = np.logaddexp(field, -field)
+    else:
+        hidden = np.logaddexp(0.0, field)
+    minus_f = units @ visible_bias + hidden.sum(axis=1)
+    text = f"RBM, {weights.shape[0]} -> {weights.shape[1]} {machine.units} units"
+    return model.hamiltonian(spins) + minus_f, text
+
+
+def _mean_and_rms(
+    values: Floats,
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Mean and standard deviation with jackknife errors over blocks."""
+    blocks = np.array_split(values - values.mean(), _BLOCKS)
+    sums = np.array([[len(b), b.sum(), (b**2).sum()] for b in blocks])
+    count, first, second = (sums.sum(axis=0) - sums).T
+    means = first / count
+    deviations = np.sqrt(np.maximum(second / count - means**2, 0.0))
+
+    def error(left_out: Floats) -> float:
+        return math.sqrt((_BLOCKS - 1) * float(left_out.var()))
+
+    return (float(values.mean()), error(means)), (
+        float(values.std()),
+        error(deviations),
+    )
+
+
+def _pushed(
+    model: Ising,
+    transform: Transform,
+    spins: Any,
+    operators: str | Mapping[str, Any],
+    key: tuple[int, ...],
+    reasons: dict[str, str],
+) -> LatticeCouplings | None:
+    coarse = transform._torus(model.shape)
+    if coarse is None:
+        reasons["h_push"] = (
+            "the coarse variables form no chain, square or cubic lattice"
+        )
+        return None
+    if min(coarse) < 2:
+        reasons["h_push"] = f"the coarse lattice {coarse} is too small"
+        return None
+    return Couplings.from_samples(transform.coarsen(spins, rng=key), operators)
+
+
+def _log_z(model: Ising, reasons: dict[str, str]) -> float | None:
+    if model.n_sites <= _MAX_ENUMERATED:
+        return float(exact.enumerate_states(model, progress=False).log_z)
+    if model._is_nearest_neighbour and model.K is not None:
+        if model.ndim == 1:
+            assert isinstance(model.h, float)
+            return float(exact.chain(model.n_sites, model.K, model.h).log_z)
+        if model.ndim == 2 and model.h == 0:
+            rows, columns = model.shape
+            return float(exact.kaufman((rows, columns), model.K).log_z)
+    reasons["log_z_v"] = "no exact partition function of this model is at hand"
+    return None
+
+
+def _machine_log_z(
+    machine: BoltzmannLayer, reasons: dict[str, str]
+) -> tuple[float | None, float]:
+    if not hasattr(machine, "log_partition"):
+        reasons["log_z_h"] = "the machine has no log_partition"
+        return None, 0.0
+    try:
+        found = machine.log_partition()
+    except ValueError as problem:
+        reasons["log_z_h"] = str(problem)
+        return None, 0.0
+    return float(found.value), float(getattr(found, "error", 0.0))

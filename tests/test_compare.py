@@ -1,0 +1,161 @@
+"""Coarse-grainings side by side: against exact tables, enumeration and each other."""
+
+import math
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+import rgdl
+from rgdl import rg
+
+RULES = [rg.Decimation(), rg.MajorityRule()]
+
+
+@pytest.mark.parametrize(
+    ("K", "width", "buffer", "available", "decimation", "majority"),
+    [  # papers.md 6.2: infinite chain
+        (0.1, 2, 1, 0.00009868, 0.00004983, 0.00002983),
+        (0.25, 2, 1, 0.00359999, 0.00190773, 0.00139422),
+        (0.5, 2, 1, 0.04573560, 0.02763417, 0.02425683),
+        (0.5, 4, 1, 0.04594755, 0.02319080, 0.01127481),
+        (0.5, 4, 2, 0.00975437, 0.00492438, 0.00240198),
+        (1.0, 2, 1, 0.32522098, 0.24703286, 0.24056806),
+        (1.0, 4, 1, 0.34733066, 0.20131719, 0.16312546),
+        (1.5, 2, 1, 0.58154623, 0.50002043, 0.49614762),
+    ],
+)
+def test_information_on_the_chain_equals_the_table(
+    K, width, buffer, available, decimation, majority
+):
+    chain = rgdl.Ising(3 * width, K=K, periodic=False)  # E: beyond the buffer
+    for rule, kept in (
+        (rg.Decimation(width), decimation),
+        (rg.MajorityRule(width), majority),
+    ):
+        found = rg.mutual_information(chain, rule, buffer=buffer)
+        np.testing.assert_allclose(found, (kept, available), atol=6e-9)
+
+
+def test_information_of_a_block_that_ignores_its_spins_is_zero():
+    chain = rgdl.Ising(6, K=0.5, periodic=False)
+    kept, available = rg.mutual_information(chain, rg.Kadanoff(strength=0.0))
+    assert kept == pytest.approx(0.0, abs=1e-15)
+    assert available == pytest.approx(0.04573560, abs=6e-9)
+    small = rgdl.Ising((4, 4), K=0.5)
+    assert math.isnan(rg.mutual_information(small, rg.Decimation())[0])
+
+
+def test_enumeration_gives_what_the_mapping_gives():
+    model = rgdl.Ising((4, 4), K=0.4)
+    table = rg.compare(model, [*RULES, rg.Kadanoff()])
+    assert table.n == 0
+    for row, rule in zip(table.rows, [*RULES, rg.Kadanoff()], strict=True):
+        push = rgdl.mapping.verify(model, rule).h_push
+        assert row.exact
+        assert row.coarse_shape == (2, 2)
+        values = [row.couplings[label] for label in ("nn", "nnn", "plaquette")]
+        expected = [push[label] for label in ("nn", "nnn", "plaquette")]
+        np.testing.assert_allclose(values, expected, atol=1e-12)
+        nn, nnn, four = expected
+        pairs = 4 * nn**2 + 2 * nnn**2
+        reach = math.sqrt((4 * nn**2 + 2 * 2 * nnn**2) / pairs)
+        assert row.reach[0] == pytest.approx(reach)
+        assert row.many_body[0] == pytest.approx(four**2 / (pairs + four**2))
+    s = 2 * (np.arange(1 << 16)[:, None] >> np.arange(16) & 1) - 1
+    law = np.exp(-model.hamiltonian(s.reshape(-1, 4, 4)))
+    law /= law.sum()
+    found = table["Decimation(b=2)"]
+    expected = [1.0, law @ (s[:, 0] * s[:, 1]), law @ (s[:, 0] * s[:, 2])]
+    np.testing.assert_allclose(found.correlator, expected, atol=1e-12)
+    kept = s[:, [0, 2, 8, 10]]
+    m = law @ np.abs(kept.mean(axis=1))
+    assert found.magnetization[0] == pytest.approx(m)
+    assert found.energy[0] == pytest.approx(
+        law @ rgdl.Ising((2, 2), K=1.0).energy(kept.reshape(-1, 2, 2))
+    )
+
+
+def test_sampling_agrees_with_enumeration(monkeypatch):
+    # 4 sigma in each number; the twin samples at K = 0.36 instead of 0.4
+    model = rgdl.Ising((4, 4), K=0.4)
+    exact = rg.compare(model, RULES)
+    monkeypatch.setattr("rgdl.rg._compare._MAX_ENUMERATED", 1)
+    drawn = rg.compare(model, RULES, n=8000, rng=1)
+    wrong = rg.compare(rgdl.Ising((4, 4), K=0.36), RULES, n=8000, rng=1)
+
+    def pulls(other):
+        names = ("nn", "magnetization", "energy", "k_eff")
+        return [
+            abs(getattr(b, name)[0] - getattr(a, name)[0]) / getattr(b, name)[1]
+            for a, b in zip(exact.rows, other.rows, strict=True)
+            for name in names
+        ]
+
+    assert max(pulls(drawn)) < 4
+    assert min(pulls(wrong)) > 4
+    for a, b in zip(exact.rows, drawn.rows, strict=True):
+        # C(0) of decimation is 1 in every row
+        gap = np.abs(a.correlator - b.correlator)
+        assert (gap <= 4 * b.correlator_error + 1e-12).all()
+        assert b.couplings.is_close(a.couplings)
+
+
+def test_large_lattices_have_exponents():
+    model = rgdl.Ising((16, 16), K=rgdl.exact.K_CRITICAL)
+    rules = {
+        "dec": rg.Decimation(),
+        "maj": rg.MajorityRule(),
+        "turn": rg.Decimation("sqrt2"),
+    }
+    table = rg.compare(model, rules, n=2000, rng=0)
+    assert table["maj"].y_h[0] == pytest.approx(1.88, abs=0.02)
+    assert table["maj"].nn[1] > 0
+    assert "not reliable" in table["dec"].notes["exponents"]
+    assert table["turn"].coarse_shape == (16, 8)
+    assert math.isnan(table["turn"].k_eff[0])
+    text = repr(table)
+    assert "maj" in text.splitlines()[3]
+    assert "y_t" in text
+    assert "<table>" in table._repr_html_()
+    for quantity in ("correlator", "couplings", "k_eff"):
+        ax = Figure().add_subplot()
+        assert rgdl.plot.comparison(table, quantity=quantity, ax=ax) is ax
+
+
+def test_machines_are_compared_by_their_layer():
+    model = rgdl.Ising(8, K=0.5)
+    rbm = rgdl.mapping.block_machine(8, 0.5)
+    row = rg.compare(model, {"exact": rbm}).rows[0]
+    assert row.coarse_shape is None
+    assert row.kl_push[0] == pytest.approx(0.0, abs=1e-12)
+    assert row.couplings.shape is None
+    assert row.magnetization[0] > 0
+
+
+def test_open_lattices_have_no_torus_couplings():
+    model = rgdl.Ising(8, K=0.5, periodic=False)
+    row = rg.compare(model, RULES).rows[0]
+    assert row.couplings.shape is None
+    middle = rg.decimate_chain(0.5, 1).couplings[1, 0]
+    assert row.couplings["(1)(2)"] == pytest.approx(middle, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (lambda m: rg.compare(m, []), ValueError, "at least one"),
+        (lambda m: rg.compare(m, [3]), TypeError, "Transforms or machines"),
+        (lambda m: rg.compare(m, [rg.Decimation(3)]), ValueError, "divide"),
+        (lambda m: rg.compare((4, 4), RULES), TypeError, "Ising"),
+        (
+            lambda m: rg.mutual_information(m, rg.Decimation(), unit=9),
+            ValueError,
+            "unit",
+        ),
+        (lambda m: rg.compare(m, RULES)["x"], KeyError, "no transform"),
+    ],
+)
+def test_bad_arguments(call, error, message):
+    with pytest.raises(error, match=message):
+        call(rgdl.Ising((4, 4), K=0.4))

@@ -1,0 +1,195 @@
+"""Log partition functions: exact, annealed, integrated, carried along training."""
+
+import math
+
+import numpy as np
+import pytest
+
+import rgdl
+from rgdl import RBM
+from rgdl.rbm import LogZTrajectory, _annealing
+from rgdl.rbm._annealing import bennett
+from rgdl.rbm._log_z import mean_of_exponentials
+
+BOND_40 = 4945.103551  # notes: 1421.43257347 + 3200 (ln 2 + 0.408)
+
+
+def random_machine(units, dtype="float64", n_visible=30, n_hidden=9, scale=0.25):
+    rng = np.random.default_rng(5)
+    scale *= 1 if units == "spin" else 2
+    W = (scale * rng.normal(size=(n_visible, n_hidden))).astype(dtype)
+    b, c = 0.3 * rng.normal(size=n_visible), 0.5 * rng.normal(size=n_hidden)
+    return RBM.from_weights(W, b, c, units=units)
+
+
+def double_sum(rbm):
+    """Ln Z over every (v, h)."""
+    low = -1 if rbm.units == "spin" else 0
+    v, h = (
+        (np.arange(1 << n)[:, None] >> np.arange(n) & 1) * (1 - low) + low
+        for n in rbm.W_.shape
+    )
+    minus = (v @ rbm.b_)[:, None] + h @ rbm.c_ + v @ rbm.W_ @ h.T
+    return float(np.logaddexp.reduce(minus, axis=None))
+
+
+@pytest.mark.parametrize("units", ["spin", "binary"])
+@pytest.mark.parametrize("shape", [(3, 2), (7, 5), (4, 9)])
+def test_exact_is_the_double_sum(units, shape):
+    rbm = random_machine(units, "float64", *shape, scale=1.0)
+    exact = rbm.log_partition("exact")
+    assert abs(exact.value - double_sum(rbm)) < 1e-12
+    assert (exact.error, exact.ess, exact.method) == (0, math.inf, "exact")
+    assert rbm.log_partition() == exact
+
+
+def test_bond_machine_of_4x4_to_1e_10():
+    model = rgdl.Ising((4, 4), K=0.408)
+    log_z = rgdl.exact.enumerate_states(model).log_z
+    exact = RBM.from_ising(model).log_partition("exact")
+    assert abs(exact.value - (log_z + 32 * (math.log(2) + 0.408))) < 1e-10
+    assert abs(exact.value - 49.976901) < 1e-6
+
+
+@pytest.mark.parametrize("units", ["spin", "binary"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("method", ["ais", "ti"])
+def test_estimates_agree_with_enumeration(units, dtype, method):
+    """Errors of 0.01 to 0.05 nats: a wrong term of 0.2 nats would show."""
+    rbm = random_machine(units, dtype)
+    exact = rbm.log_partition("exact").value
+    estimate = rbm.log_partition(method, n_betas=400, n_chains=256, rng=3)
+    assert estimate.reliable
+    assert estimate.error < 0.06
+    assert abs(estimate.value - exact) < 4 * estimate.error
+
+
+def test_chains_that_do_not_start_in_the_base_are_seen(monkeypatch):
+    """4096 chains, 12 temperatures: error 0.01; the broken start is off by 0.1."""
+    rbm = random_machine("spin")
+    exact = rbm.log_partition("exact").value
+    schedule = {"n_chains": 4096, "n_betas": 12, "rng": 3}
+    estimate = rbm.log_partition("ais", **schedule)
+    assert abs(estimate.value - exact) < 4 * estimate.error
+    right = _annealing._base_states
+    monkeypatch.setattr(
+        _annealing, "_base_states", lambda base, *rest: right(base + 1.0, *rest)
+    )
+    broken = rbm.log_partition("ais", **schedule)
+    assert abs(broken.value - exact) > 4 * broken.error
+
+
+def test_both_directions_bracket_and_join():
+    model = rgdl.Ising((6, 6), K=0.35)
+    rbm = RBM.from_ising(model)
+    exact = rgdl.exact.kaufman((6, 6), 0.35).log_z + 72 * (math.log(2) + 0.35)
+    samples = rgdl.sample(model, 256, rng=0)
+    both = rbm.log_partition("ais", samples=samples, n_chains=256, n_betas=100, rng=1)
+    assert both.method == "bennett"
+    assert both.reliable
+    assert both.lower < exact < both.upper
+    assert abs(both.value - exact) < 4 * both.error
+    alone = rbm.log_partition("ais", n_chains=256, n_betas=100, rng=1)
+    assert both.error < alone.error
+    assert alone.upper == math.inf
+
+
+def test_samples_of_another_machine_are_found_out():
+    """Frozen rows make the reverse estimate fall below the forward one."""
+    rbm = RBM.from_ising(rgdl.Ising((6, 6), K=0.2))
+    frozen = np.ones((256, 6, 6), dtype=int)
+    answer = rbm.log_partition("ais", samples=frozen, n_chains=256, n_betas=300, rng=1)
+    assert not answer.reliable
+
+
+def test_few_steps_are_not_reliable():
+    rbm = RBM.from_ising(rgdl.Ising((16, 16), K=0.44))
+    hasty = rbm.log_partition("ais", n_chains=64, n_betas=10, rng=0)
+    assert hasty.ess < 10
+    assert not hasty.reliable
+    assert "not reliable" in str(hasty)
+    lagging = rbm.log_partition("ti", n_chains=64, n_betas=132, rng=0)
+    assert not lagging.reliable
+
+
+def test_bond_machine_of_40x40():
+    """1600 x 3200 units; float32 weights move ln Z by less than 3e-4."""
+    model = rgdl.Ising((40, 40), K=0.408)
+    exact = rgdl.exact.kaufman((40, 40), 0.408).log_z + 3200 * (math.log(2) + 0.408)
+    assert abs(exact - BOND_40) < 1e-6
+    bond = RBM.from_ising(model)
+    rbm = RBM.from_weights(bond.W_.astype(np.float32), bond.b_, bond.c_)
+    samples = rgdl.sample(model, 64, rng=0)
+    log_z = rbm.log_partition("ais", samples=samples, n_chains=64, n_betas=800, rng=1)
+    assert log_z.reliable
+    assert log_z.error < 0.5
+    assert abs(log_z.value - exact) < 4 * log_z.error
+    assert log_z.lower < exact < log_z.upper
+
+
+def test_same_key_same_numbers():
+    rbm = random_machine("spin")
+    one, again = (rbm.log_partition("ais", n_betas=20, rng=7) for _ in range(2))
+    assert one == again
+    assert rbm.log_partition("ais", n_betas=20, rng=8) != one
+    rbm.workers = 3
+    assert rbm.log_partition("ais", n_betas=20, rng=7) == one
+
+
+def test_bennett_on_gaussian_work():
+    """Work N(D - v/2, v) forward and N(-D - v/2, v) reverse obey Crooks exactly."""
+    rng = np.random.default_rng(0)
+    d, v = 3.0, 4.0
+    errors, pulls = [], []
+    for _ in range(100):
+        forward = rng.normal(d - v / 2, math.sqrt(v), 300)
+        reverse = rng.normal(-d - v / 2, math.sqrt(v), 200)
+        value, error, _ = bennett(forward, reverse)
+        errors.append(error)
+        pulls.append((value - d) / error)
+    assert abs(np.mean(pulls)) < 0.4
+    assert 0.8 < np.std(pulls) < 1.25
+
+
+def test_mean_of_exponentials_error():
+    rng = np.random.default_rng(0)
+    pulls = []
+    for _ in range(200):
+        value, error, ess = mean_of_exponentials(rng.normal(700, 0.5, 400))
+        pulls.append((value - 700 - 0.125) / error)
+        assert 200 < ess < 400
+    assert 0.85 < np.std(pulls) < 1.15
+
+
+def test_log_z_along_training():
+    """PCD on 4x4 Ising data; ln Z carried over 30 epochs against enumeration."""
+    s = rgdl.sample(rgdl.Ising((4, 4), K=0.35), 1000, rng=0)
+    rbm = RBM(6, k=5, n_chains=1000, learning_rate=0.02, n_epochs=1, rng=1).fit(s)
+    v = rbm.gibbs(rbm.sample(1000, steps=100, rng=2), k=1, rng=3)
+    path = LogZTrajectory(rbm, v, rbm.log_partition("exact"))
+    for epoch in range(30):
+        rbm.partial_fit(s)
+        v = rbm.gibbs(v, k=20, rng=10 + epoch)
+        path.update(rbm, v)
+    exact = rbm.log_partition("exact").value
+    assert path.log_z.method == "trajectory"
+    assert path.log_z.reliable
+    assert abs(exact - path.history[0].value) > 20 * path.log_z.error
+    assert abs(path.log_z.value - exact) < 4 * path.log_z.error
+
+
+@pytest.mark.parametrize(
+    ("arguments", "match"),
+    [
+        ({"method": "guess"}, "method must be one of"),
+        ({"method": "ais", "n_chains": 1}, "n_chains must be at least 2"),
+        ({"method": "ais", "n_betas": 1}, "n_betas must be at least 2"),
+        (
+            {"method": "ais", "samples": np.ones((4, 7), int)},
+            "samples must have 30 units per row",
+        ),
+    ],
+)
+def test_bad_arguments(arguments, match):
+    with pytest.raises(ValueError, match=match):
+        random_machine("spin").log_partition(**arguments)
