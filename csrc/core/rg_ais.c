@@ -7,7 +7,7 @@
 #include "rg_math.h"
 #include "rg_thread.h"
 
-enum { GROUP = 4, WORD_GROUPS = 64 / GROUP };
+enum { GROUP = 4 };
 
 /* Groups of 4 inputs that weigh in a panel, panel after panel, and their weights side by side:
  * a machine of few connections is annealed at the price of its connections. */
@@ -36,7 +36,8 @@ typedef struct {
     bool last;
     uint64_t *visible;
     uint64_t *hidden;   /* the rest is scratch */
-    uint64_t *gathered; /* bits of the groups that a panel uses */
+    uint64_t *index;    /* of the layer that is given */
+    uint64_t *gathered; /* indices of the groups that a panel uses */
     void *input;
     double *field; /* n_rows x 16 */
     double *sums;  /* linear, ratio, slope: n_rows each */
@@ -62,27 +63,6 @@ static void part_stream(const part_t *part, size_t half, size_t panel, rg_stream
 {
     rg_stream_init(stream, part->job->key, RG_PURPOSE_RBM_AIS,
                    (uint64_t)part->block << 44 | (uint64_t)(2 * part->step + half) << 20 | panel);
-}
-
-/* Bits of the chosen groups of every row, side by side. */
-static void gather_groups(const uint32_t *groups, size_t n_groups, const uint64_t *given,
-                          size_t words, const part_t *part)
-{
-    size_t stride = (n_groups + WORD_GROUPS - 1) / WORD_GROUPS;
-    for (size_t row = 0; row < part->n_rows; row++) {
-        const uint64_t *from = &given[row * words];
-        uint64_t *to = &part->gathered[row * stride];
-        for (size_t first = 0; first < n_groups; first += WORD_GROUPS) {
-            size_t n = n_groups - first < WORD_GROUPS ? n_groups - first : WORD_GROUPS;
-            uint64_t word = 0;
-            for (size_t i = 0; i < n; i++) {
-                size_t group = groups[first + i];
-                uint64_t nibble = from[group / WORD_GROUPS] >> (GROUP * (group % WORD_GROUPS)) & 15;
-                word |= nibble << (GROUP * i);
-            }
-            to[first / WORD_GROUPS] = word;
-        }
-    }
 }
 
 #define REAL float
@@ -143,15 +123,20 @@ static int find_used(const rg_rbm_t *machine, used_t *used)
     return RG_OK;
 }
 
-/* Bytes of a worker's scratch: hidden bits, gathered bits, inputs, fields, sums, each a multiple
- * of 64. */
+/* Indices of the wider layer. */
+static size_t index_words(const rg_rbm_t *rbm)
+{
+    size_t most = rbm->n_hidden > rbm->n_visible ? rbm->n_hidden : rbm->n_visible;
+    return rg_lookup_words(RG_AIS_BLOCK, most);
+}
+
+/* Bytes of a worker's scratch: hidden bits, indices, gathered indices, inputs, fields, sums, each
+ * a multiple of 64. */
 static size_t scratch_bytes(const rg_ais_t *job)
 {
-    size_t hidden = rg_bits_words(job->rbm->n_hidden);
-    size_t visible = rg_bits_words(job->rbm->n_visible);
-    size_t row = 8 * (hidden + (hidden > visible ? hidden : visible)) +
-                 RG_PANEL * (sizeof(double) * 2) + 3 * sizeof(double);
-    return RG_AIS_BLOCK * row;
+    size_t row = 8 * rg_bits_words(job->rbm->n_hidden) + RG_PANEL * (sizeof(double) * 2) +
+                 3 * sizeof(double);
+    return RG_AIS_BLOCK * row + 2 * 8 * index_words(job->rbm);
 }
 
 int rg_ais_init(rg_ais_t *self)
@@ -219,11 +204,11 @@ static void add_fields(const part_t *part)
     const rg_rbm_t *rbm = part->job->rbm;
     const work_t *work = part->job->workspace;
     memset(part->field, 0, part->n_rows * RG_PANEL * sizeof(double));
-    rg_lookup_t product = {.bits = part->visible,
-                           .stride = rg_bits_words(rbm->n_visible),
+    rg_lookup_t product = {.index = part->index,
                            .n_rows = part->n_rows,
                            .n_inputs = rbm->n_visible,
-                           .spin = rbm->spin};
+                           .spin = rbm->spin,
+                           .n_panels = 1};
     rg_kernels()->lookup_f64(&product, work->difference, part->field);
 }
 
@@ -256,6 +241,8 @@ static void block_step(const part_t *part)
         anneal.ratio[row] = 1.0;
         slope[row] = 0.0;
     }
+    rg_lookup_spread(part->visible, rg_bits_words(rbm->n_visible), part->n_rows, rbm->n_visible,
+                     part->index);
     add_fields(part);
     size_t panels = n_panels(rbm->n_hidden);
     for (size_t panel = 0; panel < panels; panel++) {
@@ -276,7 +263,12 @@ static void block_step(const part_t *part)
         }
         job->log_weight[first + row] += linear[row] + (part->to - part->from) * field;
     }
-    for (size_t panel = 0; !part->last && panel < n_panels(rbm->n_visible); panel++) {
+    if (part->last) {
+        return;
+    }
+    rg_lookup_spread(part->hidden, rg_bits_words(rbm->n_hidden), part->n_rows, rbm->n_hidden,
+                     part->index);
+    for (size_t panel = 0; panel < n_panels(rbm->n_visible); panel++) {
         if (rbm->single) {
             visible_panel_f32(part, panel);
         } else {
@@ -308,7 +300,8 @@ static void ais_worker(void *context, rg_team_t *team, size_t worker)
         part.field = (double *)(void *)(scratch + RG_AIS_BLOCK * RG_PANEL * sizeof(double));
         part.sums = &part.field[RG_AIS_BLOCK * RG_PANEL];
         part.hidden = (uint64_t *)(void *)&part.sums[3 * RG_AIS_BLOCK];
-        part.gathered = &part.hidden[RG_AIS_BLOCK * rg_bits_words(job->rbm->n_hidden)];
+        part.index = &part.hidden[RG_AIS_BLOCK * rg_bits_words(job->rbm->n_hidden)];
+        part.gathered = &part.index[index_words(job->rbm)];
         for (size_t k = job->step; k < job->step + slice->n_steps; k++) {
             part.step = k;
             part.last = k + 1 == job->n_betas;

@@ -4,20 +4,19 @@
 static void R_(inputs)(const rg_rbm_t *machine, const used_t *used, size_t panel,
                        const uint64_t *given, const part_t *part)
 {
-    size_t words = rg_bits_words(machine->n_visible);
     size_t first = used->starts[panel];
     size_t n_groups = used->starts[panel + 1] - first;
     const REAL *weights = &((const REAL *)used->weights)[first * GROUP * RG_PANEL];
-    rg_lookup_t product = {.bits = part->gathered,
-                           .stride = (n_groups + WORD_GROUPS - 1) / WORD_GROUPS,
+    rg_lookup_t product = {.index = part->gathered,
                            .n_rows = part->n_rows,
                            .n_inputs = GROUP * n_groups,
-                           .spin = machine->spin};
+                           .spin = machine->spin,
+                           .n_panels = 1};
     if (n_groups == (machine->n_visible + GROUP - 1) / GROUP) {
-        product.bits = given;
-        product.stride = words;
+        product.index = part->index;
     } else {
-        gather_groups(&used->groups[first], n_groups, given, words, part);
+        rg_lookup_gather(given, rg_bits_words(machine->n_visible), part->n_rows,
+                         &used->groups[first], n_groups, part->gathered);
     }
     if (sizeof(REAL) == sizeof(float)) {
         rg_kernels()->lookup_f32(&product, (const float *)(const void *)weights,

@@ -51,8 +51,10 @@ typedef struct {
     /* p_r becomes scale_r (p_r - offset) */
     void (*factors_f32)(const rg_factors_t *job, float *p);
     void (*factors_f64)(const rg_factors_t *job, double *p);
-    void (*update_f32)(const rg_update_t *job, float *velocity, float *weights);
-    void (*update_f64)(const rg_update_t *job, double *velocity, double *weights);
+    void (*update_start_f32)(const rg_update_t *job, float *velocity, const float *weights);
+    void (*update_start_f64)(const rg_update_t *job, double *velocity, const double *weights);
+    void (*update_finish_f32)(const rg_update_t *job, const float *velocity, float *weights);
+    void (*update_finish_f64)(const rg_update_t *job, const double *velocity, double *weights);
     void (*soft_products)(const rg_soft_t *job);
     void (*unit_sums)(const rg_unit_sums_t *job);
     /* 64 x 64 bits, in place: bit j of word i and bit i of word j change places */

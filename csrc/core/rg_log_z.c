@@ -174,6 +174,7 @@ static double low_sum(const rg_log_z_t *self, const double *x, double bias)
 {
     double value[RG_SOFT_STATES];
     double products[RG_SOFT_STATES];
+    _Alignas(64) double shift[LANES] = {0};
     size_t n_states = (size_t)1 << self->n_low;
     memcpy(value, self->gains, n_states * sizeof *value);
     for (size_t first = 0; first < self->n_units; first += RG_SOFT_UNITS) {
@@ -183,7 +184,8 @@ static double low_sum(const rg_log_z_t *self, const double *x, double bias)
                          .x = &x[first],
                          .factors = &self->factors[first],
                          .stride = self->n_units,
-                         .products = products};
+                         .products = products,
+                         .shift = shift};
         rg_kernels()->soft_products(&job);
         bias += rg_log(products[0]);
         for (size_t s = 0; s < n_states; s++) {
@@ -193,10 +195,6 @@ static double low_sum(const rg_log_z_t *self, const double *x, double bias)
     double sum = 0.0;
     for (size_t s = 0; s < n_states; s++) {
         sum += value[s];
-    }
-    double shift[LANES] = {0};
-    for (size_t j = 0; j < self->n_units; j++) {
-        shift[j % LANES] += x[j] > 0.0 ? x[j] : 0.0;
     }
     for (size_t l = 0; l < LANES; l++) {
         bias += shift[l];

@@ -85,14 +85,31 @@ void rg_rbm_unpack(size_t n_visible, size_t n_hidden, bool single, const void *p
     copy_panels(n_visible, n_hidden, single, matrix, (char *)(uintptr_t)panels, false);
 }
 
+enum { PAIR = 2 /* panels that share a product */ };
+
 /* What a half-step of some rows needs, whatever the real type. */
 typedef struct {
     const rg_rbm_t *rbm;
     bool to_hidden;
-    const uint64_t *given; /* packed rows of the other layer */
     size_t n_rows;
-    size_t panel; /* of the layer that is drawn */
+    size_t panel;    /* of the layer that is drawn: the first of a pair */
+    size_t n_panels; /* 1 or 2 */
 } layer_t;
+
+/* A worker's own memory. */
+typedef struct {
+    void *input;     /* a pair of panels of inputs */
+    uint64_t *index; /* of the rows of the layer that is given */
+    uint64_t *units; /* training: of the transposed states */
+} scratch_t;
+
+/* Some of a layer's rows, to be drawn if there is a stream. */
+typedef struct {
+    size_t first;
+    size_t n_rows;
+    rg_stream_t *stream; /* or NULL: means only */
+    uint64_t *bits;      /* of the first of these rows */
+} rows_t;
 
 /* Everything a batch of training needs beside the job; shared by the team. */
 typedef struct {
@@ -106,14 +123,56 @@ typedef struct {
     double total;         /* weight of the batch */
     void *share_panel;    /* mean_rows x 16; with row weights only */
     void *visible_shift;  /* hidden panels x n_visible; centred only */
-    void *scratch;        /* per worker: inputs of a panel */
+    char *scratch;        /* per worker: scratch_t */
     size_t scratch_bytes; /* of one worker */
 } work_t;
 
-/* Scratch for layer_*: a panel of inputs. */
+static size_t to_lines(size_t bytes)
+{
+    return (bytes + 63) / 64 * 64;
+}
+
+static size_t larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static size_t input_bytes(const rg_rbm_t *rbm, size_t n_rows)
+{
+    return PAIR * n_rows * RG_PANEL * real_size(rbm->single);
+}
+
+/* Bytes of inputs and indices for half-steps of n_rows rows. */
 static size_t layer_scratch_bytes(const rg_rbm_t *rbm, size_t n_rows)
 {
-    return n_rows * RG_PANEL * real_size(rbm->single);
+    size_t most = larger(rbm->n_visible, rbm->n_hidden);
+    return input_bytes(rbm, n_rows) + to_lines(8 * rg_lookup_words(n_rows, most));
+}
+
+static scratch_t open_scratch(const rg_rbm_t *rbm, size_t n_rows, char *memory)
+{
+    return (scratch_t){.input = memory,
+                       .index = (uint64_t *)(void *)&memory[input_bytes(rbm, n_rows)],
+                       .units = (uint64_t *)(void *)&memory[layer_scratch_bytes(rbm, n_rows)]};
+}
+
+/* The pair of panels from `panel` on. */
+static layer_t pair_at(const rg_rbm_t *rbm, bool to_hidden, size_t n_rows, size_t panel)
+{
+    size_t left = n_panels(to_hidden ? rbm->n_hidden : rbm->n_visible) - panel;
+    return (layer_t){.rbm = rbm,
+                     .to_hidden = to_hidden,
+                     .n_rows = n_rows,
+                     .panel = panel,
+                     .n_panels = left < PAIR ? left : PAIR};
+}
+
+/* Indices of the rows that half-steps to the other layer start from. */
+static void spread(const rg_rbm_t *rbm, bool to_hidden, const uint64_t *given, size_t n_rows,
+                   const scratch_t *scratch)
+{
+    size_t n_given = to_hidden ? rbm->n_visible : rbm->n_hidden;
+    rg_lookup_spread(given, rg_bits_words(n_given), n_rows, n_given, scratch->index);
 }
 
 static size_t negative_rows(const rg_rbm_train_t *job, size_t batch)
@@ -149,27 +208,46 @@ typedef struct {
     size_t scratch_bytes;
 } gibbs_slice_t;
 
-/* One panel of the layer that a half-step draws, for a block of rows. */
-static void gibbs_panel(const rg_rbm_gibbs_t *job, const layer_t *layer, rg_stream_t *stream,
-                        rg_panel_bits_t *bits, void *scratch)
+/* Draw panel q of a pair whose inputs are in the scratch. */
+static void gibbs_panel(const rg_rbm_gibbs_t *job, const layer_t *layer, size_t q, uint64_t number,
+                        uint64_t *drawn, const scratch_t *scratch)
 {
     const rg_rbm_t *rbm = job->rbm;
+    size_t panel = layer->panel + q;
     const rg_panel_bits_t *clamped = (const rg_panel_bits_t *)job->clamped;
     rg_panel_bits_t mask =
-        clamped == NULL || layer->to_hidden ? (rg_panel_bits_t)0 : clamped[layer->panel];
+        clamped == NULL || layer->to_hidden ? (rg_panel_bits_t)0 : clamped[panel];
     size_t stride = panel_stride(layer->to_hidden ? rbm->n_hidden : rbm->n_visible);
+    rg_panel_bits_t *bits = (rg_panel_bits_t *)drawn + panel;
     rg_panel_bits_t kept[RG_RBM_BLOCK];
     for (size_t row = 0; mask != 0 && row < layer->n_rows; row++) {
         kept[row] = bits[row * stride];
     }
+    rg_stream_t stream;
+    rg_stream_init(&stream, job->key, job->purpose, number | panel);
+    rows_t rows = {.n_rows = layer->n_rows, .stream = &stream, .bits = drawn};
     if (rbm->single) {
-        layer_f32(layer, stream, bits, NULL, scratch);
+        units_f32(layer, q, &rows, NULL, scratch);
     } else {
-        layer_f64(layer, stream, bits, NULL, scratch);
+        units_f64(layer, q, &rows, NULL, scratch);
     }
     for (size_t row = 0; mask != 0 && row < layer->n_rows; row++) {
-        rg_panel_bits_t drawn = bits[row * stride];
-        bits[row * stride] = (rg_panel_bits_t)((drawn & ~mask) | (kept[row] & mask));
+        rg_panel_bits_t fresh = bits[row * stride];
+        bits[row * stride] = (rg_panel_bits_t)((fresh & ~mask) | (kept[row] & mask));
+    }
+}
+
+/* Draw the pair of panels of a block of rows whose inputs start from scratch->index. */
+static void gibbs_pair(const rg_rbm_gibbs_t *job, const layer_t *layer, uint64_t number,
+                       uint64_t *drawn, const scratch_t *scratch)
+{
+    if (layer->rbm->single) {
+        layer_inputs_f32(layer, scratch);
+    } else {
+        layer_inputs_f64(layer, scratch);
+    }
+    for (size_t q = 0; q < layer->n_panels; q++) {
+        gibbs_panel(job, layer, q, number, drawn, scratch);
     }
 }
 
@@ -188,7 +266,7 @@ static void gibbs_record(const rg_rbm_gibbs_t *job, size_t first, size_t n_rows,
     }
 }
 
-static void gibbs_block(const gibbs_slice_t *slice, size_t block, void *scratch)
+static void gibbs_block(const gibbs_slice_t *slice, size_t block, char *memory)
 {
     const rg_rbm_gibbs_t *job = slice->job;
     const rg_rbm_t *rbm = job->rbm;
@@ -196,20 +274,16 @@ static void gibbs_block(const gibbs_slice_t *slice, size_t block, void *scratch)
     size_t n_rows = job->n_rows - first < RG_RBM_BLOCK ? job->n_rows - first : RG_RBM_BLOCK;
     uint64_t *visible = &job->visible[first * rg_bits_words(rbm->n_visible)];
     uint64_t *hidden = &job->hidden[first * rg_bits_words(rbm->n_hidden)];
+    scratch_t scratch = open_scratch(rbm, RG_RBM_BLOCK, memory);
     for (size_t t = job->step; t < job->step + slice->n_half_steps; t++) {
         bool to_hidden = (t % 2 == 0) == job->from_visible;
         uint64_t *drawn = to_hidden ? hidden : visible;
-        size_t n_drawn = to_hidden ? rbm->n_hidden : rbm->n_visible;
-        for (size_t panel = 0; panel < n_panels(n_drawn); panel++) {
-            layer_t layer = {.rbm = rbm,
-                             .to_hidden = to_hidden,
-                             .given = to_hidden ? visible : hidden,
-                             .n_rows = n_rows,
-                             .panel = panel};
-            rg_stream_t stream;
-            rg_stream_init(&stream, job->key, job->purpose,
-                           (uint64_t)block << 44 | (uint64_t)(job->first_step + t) << 20 | panel);
-            gibbs_panel(job, &layer, &stream, (rg_panel_bits_t *)drawn + panel, scratch);
+        size_t panels = n_panels(to_hidden ? rbm->n_hidden : rbm->n_visible);
+        uint64_t number = (uint64_t)block << 44 | (uint64_t)(job->first_step + t) << 20;
+        spread(rbm, to_hidden, to_hidden ? visible : hidden, n_rows, &scratch);
+        for (size_t panel = 0; panel < panels; panel += PAIR) {
+            layer_t layer = pair_at(rbm, to_hidden, n_rows, panel);
+            gibbs_pair(job, &layer, number, drawn, &scratch);
         }
         gibbs_record(job, first, n_rows, job->n_half_steps - 1 - t);
     }
@@ -274,33 +348,47 @@ typedef struct {
     size_t scratch_bytes;
 } mean_job_t;
 
+/* Means of a pair of panels into their columns of the row-major rows from `mean` on. */
+static void mean_pair(const layer_t *layer, char *mean, size_t n_out, const scratch_t *scratch)
+{
+    size_t real = real_size(layer->rbm->single);
+    rows_t rows = {.n_rows = layer->n_rows};
+    if (layer->rbm->single) {
+        layer_inputs_f32(layer, scratch);
+    } else {
+        layer_inputs_f64(layer, scratch);
+    }
+    for (size_t q = 0; q < layer->n_panels; q++) {
+        char *input = &((char *)scratch->input)[q * layer->n_rows * RG_PANEL * real];
+        size_t panel = layer->panel + q;
+        if (layer->rbm->single) {
+            units_f32(layer, q, &rows, (float *)(void *)input, scratch);
+        } else {
+            units_f64(layer, q, &rows, (double *)(void *)input, scratch);
+        }
+        for (size_t row = 0; row < layer->n_rows; row++) {
+            memcpy(&mean[(row * n_out + panel * RG_PANEL) * real], &input[row * RG_PANEL * real],
+                   panel_units(n_out, panel) * real);
+        }
+    }
+}
+
 static void mean_worker(void *context, rg_team_t *team, size_t worker)
 {
     const mean_job_t *job = context;
     const rg_rbm_t *rbm = job->rbm;
     size_t n_out = job->to_hidden ? rbm->n_hidden : rbm->n_visible;
     size_t words = rg_bits_words(job->to_hidden ? rbm->n_visible : rbm->n_hidden);
-    size_t real = real_size(rbm->single);
     size_t n_blocks = (job->n_rows + RG_RBM_BLOCK - 1) / RG_RBM_BLOCK;
+    char *memory = &job->scratch[worker * job->scratch_bytes];
     for (size_t block = worker; block < n_blocks; block += rg_team_size(team)) {
         size_t first = block * RG_RBM_BLOCK;
         size_t n_rows = job->n_rows - first < RG_RBM_BLOCK ? job->n_rows - first : RG_RBM_BLOCK;
-        for (size_t panel = 0; panel < n_panels(n_out); panel++) {
-            layer_t layer = {.rbm = rbm,
-                             .to_hidden = job->to_hidden,
-                             .given = &job->given[first * words],
-                             .n_rows = n_rows,
-                             .panel = panel};
-            char *inputs = &job->scratch[worker * job->scratch_bytes];
-            if (rbm->single) {
-                layer_f32(&layer, NULL, NULL, (float *)(void *)inputs, inputs);
-            } else {
-                layer_f64(&layer, NULL, NULL, (double *)(void *)inputs, inputs);
-            }
-            for (size_t row = 0; row < n_rows; row++) {
-                memcpy(&job->mean[((first + row) * n_out + panel * RG_PANEL) * real],
-                       &inputs[row * RG_PANEL * real], panel_units(n_out, panel) * real);
-            }
+        scratch_t scratch = open_scratch(rbm, RG_RBM_BLOCK, memory);
+        spread(rbm, job->to_hidden, &job->given[first * words], n_rows, &scratch);
+        for (size_t panel = 0; panel < n_panels(n_out); panel += PAIR) {
+            layer_t layer = pair_at(rbm, job->to_hidden, n_rows, panel);
+            mean_pair(&layer, &job->mean[first * n_out * real_size(rbm->single)], n_out, &scratch);
         }
     }
 }
@@ -350,7 +438,7 @@ int rg_rbm_train_init(rg_rbm_train_t *self)
     }
     size_t negative = negative_rows(self, self->batch_size);
     size_t n_rows = self->batch_size + negative;
-    size_t panels = self->persistent ? self->workers : n_panels(rbm->n_hidden);
+    size_t panels = self->persistent ? PAIR * self->workers : n_panels(rbm->n_hidden);
     size_t real = real_size(rbm->single);
     work_t *work = rg_alloc(1, sizeof *work);
     self->workspace = work;
@@ -358,7 +446,8 @@ int rg_rbm_train_init(rg_rbm_train_t *self)
         return RG_ERR_MEMORY;
     }
     work->mean_rows = n_rows + 3;
-    work->scratch_bytes = layer_scratch_bytes(rbm, n_rows);
+    work->scratch_bytes =
+        layer_scratch_bytes(rbm, n_rows) + to_lines(8 * rg_lookup_words(rbm->n_visible, n_rows));
     size_t means = 0;
     if (rg_multiply(panels * RG_PANEL, work->mean_rows, &means) != RG_OK) {
         return RG_ERR_OVERFLOW;

@@ -43,45 +43,63 @@ static void R_(factors)(const rg_factors_t *job, void *p)
     }
 }
 
-static void R_(update)(const rg_update_t *job, void *velocity, void *weights)
+static void R_(update_start)(const rg_update_t *job, void *velocity, const void *weights)
 {
     if (sizeof(REAL) == sizeof(float)) {
-        rg_kernels()->update_f32(job, velocity, weights);
+        rg_kernels()->update_start_f32(job, velocity, weights);
     } else {
-        rg_kernels()->update_f64(job, velocity, weights);
+        rg_kernels()->update_start_f64(job, velocity, weights);
     }
 }
 
-/* One panel of a layer given the other layer: bits if a stream is given, means if `mean` is
- * (n_rows x 16; may be the scratch of the inputs, n_rows x 16). */
-static void R_(layer)(const layer_t *layer, rg_stream_t *stream, rg_panel_bits_t *bits, REAL *mean,
-                      void *scratch)
+static void R_(update_finish)(const rg_update_t *job, const void *velocity, void *weights)
+{
+    if (sizeof(REAL) == sizeof(float)) {
+        rg_kernels()->update_finish_f32(job, velocity, weights);
+    } else {
+        rg_kernels()->update_finish_f64(job, velocity, weights);
+    }
+}
+
+/* Inputs of a pair of panels into the scratch, from its indices of the other layer. */
+static void R_(layer_inputs)(const layer_t *layer, const scratch_t *scratch)
 {
     const rg_rbm_t *rbm = layer->rbm;
-    size_t n_drawn = layer->to_hidden ? rbm->n_hidden : rbm->n_visible;
-    size_t n_given = layer->to_hidden ? rbm->n_visible : rbm->n_hidden;
-    REAL *input = scratch;
     const REAL *bias = layer->to_hidden ? rbm->hidden_bias : rbm->visible_bias;
-    for (size_t row = 0; row < layer->n_rows; row++) {
-        memcpy(&input[row * RG_PANEL], &bias[layer->panel * RG_PANEL], RG_PANEL * sizeof(REAL));
+    REAL *input = scratch->input;
+    for (size_t q = 0; q < layer->n_panels; q++) {
+        for (size_t row = 0; row < layer->n_rows; row++) {
+            memcpy(&input[(q * layer->n_rows + row) * RG_PANEL],
+                   &bias[(layer->panel + q) * RG_PANEL], RG_PANEL * sizeof(REAL));
+        }
     }
-    rg_lookup_t product = {.bits = layer->given,
-                           .stride = rg_bits_words(n_given),
-                           .n_rows = layer->n_rows,
-                           .n_inputs = n_given,
-                           .spin = rbm->spin,
-                           .tile_rows = layer->to_hidden ? 0 : rg_rbm_panel_rows(rbm->n_visible)};
     size_t rows = layer->to_hidden ? rg_rbm_panel_rows(rbm->n_visible) : RG_PANEL;
+    rg_lookup_t product = {.index = scratch->index,
+                           .n_rows = layer->n_rows,
+                           .n_inputs = layer->to_hidden ? rbm->n_visible : rbm->n_hidden,
+                           .spin = rbm->spin,
+                           .n_panels = layer->n_panels,
+                           .weight_step = rows * RG_PANEL,
+                           .out_step = layer->n_rows * RG_PANEL,
+                           .tile_rows = layer->to_hidden ? 0 : rg_rbm_panel_rows(rbm->n_visible)};
     R_(lookup)(&product, &((const REAL *)rbm->weights)[layer->panel * rows * RG_PANEL], input);
-    if (stream == NULL && mean == NULL) {
-        return;
-    }
-    rg_unit_t unit = {.n_rows = layer->n_rows,
-                      .n_units = panel_units(n_drawn, layer->panel),
-                      .spin = rbm->spin,
-                      .bits = stream != NULL ? bits : NULL,
+}
+
+/* Bits and means (or NULL; of the first of the rows on, may be their inputs) of panel q of a pair
+ * whose inputs are in the scratch. */
+static void R_(units)(const layer_t *layer, size_t q, const rows_t *rows, REAL *mean,
+                      const scratch_t *scratch)
+{
+    size_t n_drawn = layer->to_hidden ? layer->rbm->n_hidden : layer->rbm->n_visible;
+    size_t panel = layer->panel + q;
+    const REAL *input = scratch->input;
+    bool draws = rows->stream != NULL;
+    rg_unit_t unit = {.n_rows = rows->n_rows,
+                      .n_units = panel_units(n_drawn, panel),
+                      .spin = layer->rbm->spin,
+                      .bits = draws ? (rg_panel_bits_t *)rows->bits + panel : NULL,
                       .stride = panel_stride(n_drawn)};
-    R_(unit)(&unit, stream, input, mean);
+    R_(unit)(&unit, rows->stream, &input[(q * layer->n_rows + rows->first) * RG_PANEL], mean);
 }
 
 static void R_(train_stream)(const rg_rbm_train_t *job, size_t half_step, size_t panel,
@@ -99,40 +117,42 @@ static uint64_t *R_(negative_at)(const rg_rbm_train_t *job)
 }
 
 /* Means of the rows of a panel, data then negative: kept per panel from the positive phase of CD
- * to the update, else per worker. */
+ * to the update, else for a pair per worker. */
 static REAL *R_(means_at)(const rg_rbm_train_t *job, size_t panel, size_t worker)
 {
     const work_t *work = job->workspace;
-    return &((REAL *)work->means)[(job->persistent ? worker : panel) * work->mean_rows * RG_PANEL];
+    size_t at = job->persistent ? PAIR * worker + panel % PAIR : panel;
+    return &((REAL *)work->means)[at * work->mean_rows * RG_PANEL];
 }
 
-/* CD: p0 of a panel, and the first draw of h. */
-static void R_(positive_panel)(const rg_rbm_train_t *job, size_t batch, size_t panel, void *scratch)
+/* CD: p0 of a pair of panels, and the first draw of h. */
+static void R_(positive_pair)(const rg_rbm_train_t *job, const layer_t *layer,
+                              const scratch_t *scratch)
 {
     const work_t *work = job->workspace;
-    layer_t layer = {
-        .rbm = job->rbm, .to_hidden = true, .given = work->rows, .n_rows = batch, .panel = panel};
-    rg_stream_t stream;
-    R_(train_stream)(job, 0, panel, &stream);
-    R_(layer)(&layer, &stream, (rg_panel_bits_t *)work->hidden + panel, R_(means_at)(job, panel, 0),
-              scratch);
+    R_(layer_inputs)(layer, scratch);
+    for (size_t q = 0; q < layer->n_panels; q++) {
+        rg_stream_t stream;
+        R_(train_stream)(job, 0, layer->panel + q, &stream);
+        rows_t rows = {.n_rows = layer->n_rows, .stream = &stream, .bits = work->hidden};
+        R_(units)(layer, q, &rows, R_(means_at)(job, layer->panel + q, 0), scratch);
+    }
 }
 
-/* Half-step t >= 1 of the negative rows for one panel. */
-static void R_(negative_panel)(const rg_rbm_train_t *job, size_t rows, size_t t, size_t panel,
-                               void *scratch)
+/* Half-step t >= 1 of the negative rows for a pair of panels. */
+static void R_(negative_pair)(const rg_rbm_train_t *job, size_t t, const layer_t *layer,
+                              const scratch_t *scratch)
 {
     const work_t *work = job->workspace;
-    bool to_hidden = t % 2 == 0;
-    uint64_t *drawn = to_hidden ? work->hidden : R_(negative_at)(job);
-    layer_t layer = {.rbm = job->rbm,
-                     .to_hidden = to_hidden,
-                     .given = to_hidden ? R_(negative_at)(job) : work->hidden,
-                     .n_rows = rows,
-                     .panel = panel};
-    rg_stream_t stream;
-    R_(train_stream)(job, t, panel, &stream);
-    R_(layer)(&layer, &stream, (rg_panel_bits_t *)drawn + panel, NULL, scratch);
+    R_(layer_inputs)(layer, scratch);
+    for (size_t q = 0; q < layer->n_panels; q++) {
+        rg_stream_t stream;
+        R_(train_stream)(job, t, layer->panel + q, &stream);
+        rows_t rows = {.n_rows = layer->n_rows,
+                       .stream = &stream,
+                       .bits = layer->to_hidden ? work->hidden : R_(negative_at)(job)};
+        R_(units)(layer, q, &rows, NULL, scratch);
+    }
 }
 
 /* Transpose the states of 64 visible units over all rows of the batch; count those that are on
@@ -164,19 +184,20 @@ static void R_(transpose_word)(const rg_rbm_train_t *job, size_t batch, size_t n
 /* Visible means of 64 units, as fractions of "on": out is 64 x 16, column 0 the data, column 1
  * the negative rows; weighted by the rows' shares. */
 static void R_(weighted_fractions)(const rg_rbm_train_t *job, size_t n_rows, size_t word,
-                                   size_t units, REAL *out)
+                                   size_t units, const scratch_t *scratch, REAL *out)
 {
     const work_t *work = job->workspace;
-    rg_lookup_t product = {.bits = &work->transposed[64 * word * rg_bits_words(n_rows)],
-                           .stride = rg_bits_words(n_rows),
-                           .n_rows = units,
-                           .n_inputs = n_rows};
+    size_t stride = rg_bits_words(n_rows);
+    rg_lookup_spread(&work->transposed[64 * word * stride], stride, units, n_rows, scratch->units);
+    rg_lookup_t product = {
+        .index = scratch->units, .n_rows = units, .n_inputs = n_rows, .n_panels = 1};
     memset(out, 0, (size_t)64 * RG_PANEL * sizeof *out);
     R_(lookup)(&product, work->share_panel, out);
 }
 
 /* Bits of 64 visible units over all rows, the step of their (centred) biases, their offsets. */
-static void R_(visible_word)(const rg_rbm_train_t *job, size_t batch, size_t negative, size_t word)
+static void R_(visible_word)(const rg_rbm_train_t *job, size_t batch, size_t negative, size_t word,
+                             const scratch_t *scratch)
 {
     const rg_rbm_t *rbm = job->rbm;
     size_t units = rbm->n_visible - 64 * word < 64 ? rbm->n_visible - 64 * word : 64;
@@ -184,7 +205,7 @@ static void R_(visible_word)(const rg_rbm_train_t *job, size_t batch, size_t neg
     _Alignas(64) REAL fraction[64 * RG_PANEL];
     R_(transpose_word)(job, batch, batch + negative, word, count);
     if (job->row_weights != NULL) {
-        R_(weighted_fractions)(job, batch + negative, word, units, fraction);
+        R_(weighted_fractions)(job, batch + negative, word, units, scratch, fraction);
     } else {
         for (size_t i = 0; i < units; i++) {
             fraction[i * RG_PANEL] = (REAL)count[i] / (REAL)batch;
@@ -279,56 +300,79 @@ static void R_(panel_factors)(const rg_rbm_train_t *job, size_t batch, size_t ne
     memset(&means[n_rows * RG_PANEL], 0, 3 * RG_PANEL * sizeof *means);
 }
 
-/* Means, gradient and update of one panel of W and of its hidden biases. */
-static void R_(update_panel)(const rg_rbm_train_t *job, size_t batch, size_t negative, size_t panel,
-                             size_t worker, void *scratch)
+/* Means of a pair of panels; persistent: also the chains' next h. CD has p0 already. */
+static void R_(pair_means)(const rg_rbm_train_t *job, size_t batch, size_t negative,
+                           const layer_t *layer, size_t worker, const scratch_t *scratch)
+{
+    const work_t *work = job->workspace;
+    R_(layer_inputs)(layer, scratch);
+    for (size_t q = 0; q < layer->n_panels; q++) {
+        REAL *means = R_(means_at)(job, layer->panel + q, worker);
+        rg_stream_t stream;
+        R_(train_stream)(job, 2 * job->k, layer->panel + q, &stream);
+        rows_t data = {.n_rows = batch};
+        rows_t other = {.first = layer->n_rows - negative,
+                        .n_rows = negative,
+                        .stream = job->persistent && job->k > 0 ? &stream : NULL,
+                        .bits = work->hidden};
+        if (job->persistent) {
+            R_(units)(layer, q, &data, means, scratch);
+        }
+        R_(units)(layer, q, &other, &means[batch * RG_PANEL], scratch);
+    }
+}
+
+/* Means, gradient and update of a pair of panels of W and of their hidden biases. */
+static void R_(update_pair)(const rg_rbm_train_t *job, size_t batch, size_t negative,
+                            const layer_t *layer, size_t worker, const scratch_t *scratch)
 {
     const work_t *work = job->workspace;
     const rg_rbm_t *rbm = job->rbm;
-    size_t first = job->persistent ? 0 : batch; /* CD has p0 already */
-    REAL *means = R_(means_at)(job, panel, worker);
-    rg_stream_t stream;
-    R_(train_stream)(job, 2 * job->k, panel, &stream);
-    layer_t layer = {.rbm = rbm,
-                     .to_hidden = true,
-                     .given = &work->rows[first * rg_bits_words(rbm->n_visible)],
-                     .n_rows = batch + negative - first,
-                     .panel = panel};
-    R_(layer)(&layer, NULL, NULL, &means[first * RG_PANEL], scratch);
-    if (job->persistent && job->k > 0) { /* the chains' next h, from the inputs left in scratch */
-        rg_unit_t unit = {.n_rows = negative,
-                          .n_units = panel_units(rbm->n_hidden, panel),
-                          .spin = rbm->spin,
-                          .bits = (rg_panel_bits_t *)work->hidden + panel,
-                          .stride = panel_stride(rbm->n_hidden)};
-        R_(unit)(&unit, &stream, &((REAL *)scratch)[batch * RG_PANEL], NULL);
-    }
-    _Alignas(64) REAL difference[RG_PANEL];
-    _Alignas(64) REAL hidden_shift[RG_PANEL] = {0};
-    R_(panel_factors)(job, batch, negative, panel, means, difference);
-    size_t from = panel * RG_PANEL;
+    _Alignas(64) REAL difference[PAIR][RG_PANEL];
+    _Alignas(64) REAL hidden_shift[PAIR][RG_PANEL] = {{0}};
+    rg_update_t step[PAIR];
+    size_t panel_size = rg_rbm_panel_rows(rbm->n_visible) * RG_PANEL;
+    REAL *velocity = &((REAL *)job->weight_velocity)[layer->panel * panel_size];
+    REAL *weights = &((REAL *)rbm->weights)[layer->panel * panel_size];
     bool centred = job->visible_offset != NULL;
-    rg_update_t step = {.product = {.bits = work->transposed,
-                                    .stride = rg_bits_words(batch + negative),
-                                    .n_rows = rbm->n_visible,
-                                    .n_inputs = batch + negative,
-                                    .spin = rbm->spin},
-                        .momentum = job->momentum,
-                        .l1 = (REAL)job->learning_rate * (REAL)job->l1,
-                        .l2 = (REAL)job->learning_rate * (REAL)job->l2,
-                        .factors = means,
-                        .difference = difference,
-                        .visible_offset = job->visible_offset,
-                        .hidden_offset = centred ? &((REAL *)job->hidden_offset)[from] : NULL,
-                        .visible_shift =
-                            centred ? &((REAL *)work->visible_shift)[panel * rbm->n_visible] : NULL,
-                        .hidden_shift = hidden_shift};
-    size_t at = panel * rg_rbm_panel_rows(rbm->n_visible) * RG_PANEL;
-    R_(update)(&step, &((REAL *)job->weight_velocity)[at], &((REAL *)rbm->weights)[at]);
-    const REAL *hidden_velocity = &((REAL *)job->hidden_velocity)[from];
-    REAL *hidden_bias = &((REAL *)rbm->hidden_bias)[from];
-    for (size_t j = 0; j < panel_units(rbm->n_hidden, panel); j++) {
-        hidden_bias[j] += hidden_velocity[j] - hidden_shift[j];
+    R_(pair_means)(job, batch, negative, layer, worker, scratch);
+    for (size_t q = 0; q < layer->n_panels; q++) {
+        size_t panel = layer->panel + q;
+        R_(panel_factors)(job, batch, negative, panel, R_(means_at)(job, panel, worker),
+                          difference[q]);
+        step[q] = (rg_update_t){
+            .n_rows = rbm->n_visible,
+            .momentum = job->momentum,
+            .l1 = (REAL)job->learning_rate * (REAL)job->l1,
+            .l2 = (REAL)job->learning_rate * (REAL)job->l2,
+            .difference = difference[q],
+            .visible_offset = job->visible_offset,
+            .hidden_offset = centred ? &((REAL *)job->hidden_offset)[panel * RG_PANEL] : NULL,
+            .visible_shift =
+                centred ? &((REAL *)work->visible_shift)[panel * rbm->n_visible] : NULL,
+            .hidden_shift = hidden_shift[q]};
+        R_(update_start)(&step[q], &velocity[q * panel_size], &weights[q * panel_size]);
+    }
+    rg_lookup_t product = {.index = scratch->units,
+                           .n_rows = rbm->n_visible,
+                           .n_inputs = batch + negative,
+                           .spin = rbm->spin,
+                           .n_panels = layer->n_panels,
+                           .weight_step = work->mean_rows * RG_PANEL,
+                           .out_step = panel_size};
+    if (layer->panel + 2 * PAIR <= n_panels(rbm->n_hidden)) { /* the next pair of one worker */
+        product.ahead[0] = &velocity[PAIR * panel_size];
+        product.ahead[1] = &weights[PAIR * panel_size];
+    }
+    R_(lookup)(&product, R_(means_at)(job, layer->panel, worker), velocity);
+    for (size_t q = 0; q < layer->n_panels; q++) {
+        size_t from = (layer->panel + q) * RG_PANEL;
+        R_(update_finish)(&step[q], &velocity[q * panel_size], &weights[q * panel_size]);
+        const REAL *hidden_velocity = &((REAL *)job->hidden_velocity)[from];
+        REAL *hidden_bias = &((REAL *)rbm->hidden_bias)[from];
+        for (size_t j = 0; j < panel_units(rbm->n_hidden, layer->panel + q); j++) {
+            hidden_bias[j] += hidden_velocity[j] - hidden_shift[q][j];
+        }
     }
 }
 
@@ -378,43 +422,70 @@ static void R_(begin_batch)(const rg_rbm_train_t *job, size_t batch, size_t nega
     R_(row_shares)(job, batch, negative);
 }
 
+/* The last stage: parameters and chains move. */
+static void R_(update_stage)(const rg_rbm_train_t *job, rg_team_t *team, size_t worker,
+                             const scratch_t *scratch)
+{
+    const work_t *work = job->workspace;
+    const rg_rbm_t *rbm = job->rbm;
+    size_t n_workers = rg_team_size(team);
+    size_t batch = batch_rows(job);
+    size_t negative = negative_rows(job, batch);
+    size_t words = rg_bits_words(rbm->n_visible);
+    for (size_t w = worker; w < words; w += n_workers) {
+        R_(visible_word)(job, batch, negative, w, scratch);
+    }
+    rg_team_barrier(team);
+    size_t first = job->persistent ? 0 : batch;
+    size_t n_rows = batch + negative - first;
+    spread(rbm, true, &work->rows[first * words], n_rows, scratch);
+    rg_lookup_spread(work->transposed, rg_bits_words(batch + negative), rbm->n_visible,
+                     batch + negative, scratch->units);
+    for (size_t p = PAIR * worker; p < n_panels(rbm->n_hidden); p += PAIR * n_workers) {
+        layer_t layer = pair_at(rbm, true, n_rows, p);
+        R_(update_pair)(job, batch, negative, &layer, worker, scratch);
+    }
+    rg_team_barrier(team);
+    for (size_t w = worker; w < words && job->visible_offset != NULL; w += n_workers) {
+        R_(visible_biases)(job, w);
+    }
+}
+
 /* One stage of the running batch: 0 copies (CD: also p0 and the first draw of h), 1 .. 2k-1 Gibbs
  * half-steps of the negative rows, 2k the update. */
 static void R_(train_stage)(const rg_rbm_train_t *job, rg_team_t *team, size_t worker)
 {
     const work_t *work = job->workspace;
-    char *scratch = &((char *)work->scratch)[worker * work->scratch_bytes];
-    size_t n_workers = rg_team_size(team);
+    const rg_rbm_t *rbm = job->rbm;
+    char *memory = &work->scratch[worker * work->scratch_bytes];
+    scratch_t scratch = open_scratch(rbm, work->mean_rows - 3, memory);
+    size_t step = PAIR * rg_team_size(team);
     size_t batch = batch_rows(job);
     size_t negative = negative_rows(job, batch);
-    size_t hidden_panels = n_panels(job->rbm->n_hidden);
-    size_t words = rg_bits_words(job->rbm->n_visible);
     if (job->stage == 0) {
         if (worker == 0) {
             R_(begin_batch)(job, batch, negative);
         }
         rg_team_barrier(team);
-        for (size_t p = worker; p < hidden_panels && !job->persistent; p += n_workers) {
-            R_(positive_panel)(job, batch, p, scratch);
+        if (!job->persistent) {
+            spread(rbm, true, work->rows, batch, &scratch);
+        }
+        for (size_t p = PAIR * worker; p < n_panels(rbm->n_hidden) && !job->persistent; p += step) {
+            layer_t layer = pair_at(rbm, true, batch, p);
+            R_(positive_pair)(job, &layer, &scratch);
         }
     } else if (job->stage < 2 * job->k) {
-        size_t panels = job->stage % 2 == 0 ? hidden_panels : n_panels(job->rbm->n_visible);
-        for (size_t p = worker; p < panels; p += n_workers) {
-            R_(negative_panel)(job, negative, job->stage, p, scratch);
+        bool to_hidden = job->stage % 2 == 0;
+        const uint64_t *given = to_hidden ? R_(negative_at)(job) : work->hidden;
+        spread(rbm, to_hidden, given, negative, &scratch);
+        size_t panels = n_panels(to_hidden ? rbm->n_hidden : rbm->n_visible);
+        for (size_t p = PAIR * worker; p < panels; p += step) {
+            layer_t layer = pair_at(rbm, to_hidden, negative, p);
+            R_(negative_pair)(job, job->stage, &layer, &scratch);
         }
     }
     if (job->stage == 2 * job->k) {
-        for (size_t w = worker; w < words; w += n_workers) {
-            R_(visible_word)(job, batch, negative, w);
-        }
-        rg_team_barrier(team);
-        for (size_t p = worker; p < hidden_panels; p += n_workers) {
-            R_(update_panel)(job, batch, negative, p, worker, scratch);
-        }
-        rg_team_barrier(team);
-        for (size_t w = worker; w < words && job->visible_offset != NULL; w += n_workers) {
-            R_(visible_biases)(job, w);
-        }
+        R_(update_stage)(job, team, worker, &scratch);
     }
 }
 

@@ -7,8 +7,8 @@
 enum { RG_SOFT_STATES = 32, RG_SOFT_UNITS = 512 };
 
 /* With a = max(x, 0) per unit, products[s] = prod_j (e^{-a_j} + e^{x_j - a_j} factors[s][j]), the
- * units in 8 lanes (j mod 8), lanes joined as l + 4, l + 2, l + 1. The factors' products must
- * stay within the range of double. */
+ * units in 8 lanes (j mod 8), lanes joined as l + 4, l + 2, l + 1; shift[l] += sum of a over lane
+ * l. The factors' products must stay within the range of double. */
 typedef struct {
     size_t n_units;        /* a multiple of 8, <= RG_SOFT_UNITS; x = -708: the unit's factor is 1 */
     size_t n_states;       /* <= RG_SOFT_STATES */
@@ -16,6 +16,7 @@ typedef struct {
     const double *factors; /* n_states x n_units, rows `stride` apart */
     size_t stride;
     double *products; /* n_states */
+    double *shift;    /* 8, 64-byte aligned */
 } rg_soft_t;
 
 /* With y = x[j][s] + bias[j]: sums[s] = sum_j ln sum_h e^{y h}, and x[j][s] becomes the mean of h,

@@ -7,8 +7,10 @@
 
 #include "rg_lookup.h"
 
-/* Step of one panel of W. With f the factors of the rows (n_inputs rounded up to 4 rows, the
- * extra ones 0), x the states and s = `difference` (16 values), per weight
+/* Step of one panel of W, in three parts: update_start, a product of rg_lookup.h (transposed
+ * states: a row per visible unit) added to the velocities, update_finish. With f the factors of
+ * the rows (n_inputs rounded up to 4 rows, the extra ones 0), x the states and s = `difference`
+ * (16 values), per weight
  *   start = ((momentum velocity - l1 sign(W)) - l2 W) [- offset_i s_j if visible_offset]
  *   velocity = start + sum_r x_ri f_rj (in the order of rg_lookup.h);  W += velocity.
  * With visible_offset also, from the new velocity,
@@ -16,11 +18,10 @@
  *   visible_shift[i] = sum_j velocity_ij hidden_offset_j, adding halves: j + 8, j + 4, j + 2,
  *   j + 1. Arrays are of the kernel's real type. */
 typedef struct {
-    rg_lookup_t product; /* transposed states: a row per visible unit, n_inputs = rows of f */
+    size_t n_rows; /* visible units */
     double momentum;
     double l1; /* times the learning rate */
     double l2; /* likewise */
-    const void *factors;
     const void *difference;
     const void *visible_offset; /* or NULL */
     const void *hidden_offset;

@@ -27,10 +27,13 @@ static void products_equal_plain_sums(void)
         rg_stream_plane(&stream, &bits[i]);
     }
     bits[N_ROWS * WORDS - 2] = bits[N_ROWS * WORDS - 1] = 12345;
+    uint64_t index[N_ROWS * 3];
+    CHECK(rg_lookup_words(N_ROWS, N_VISIBLE) == N_ROWS * 3);
+    rg_lookup_spread(bits, WORDS, N_ROWS, N_VISIBLE, index);
     for (int spin = 0; spin < 2; spin++) {
         memset(out, 0, sizeof out);
         rg_lookup_t job = {
-            .bits = bits, .stride = WORDS, .n_rows = N_ROWS, .n_inputs = N_VISIBLE, .spin = spin};
+            .index = index, .n_rows = N_ROWS, .n_inputs = N_VISIBLE, .spin = spin, .n_panels = 1};
         rg_kernels()->lookup_f64(&job, weights, out);
         for (size_t r = 0; r < N_ROWS; r++) {
             for (size_t j = 0; j < RG_PANEL; j++) {

@@ -1,22 +1,7 @@
 /* rg_k_lookup_tpl.h: rg_lookup_t for one real type (RG_K_REAL, RG_K_VECTOR, suffix RG_K_).
  *
- * Columns go in strips of 64 bytes (all 16 floats, or 8 doubles), so that the tables of 64
- * inputs take 16 KiB and stay in L1. Several rows run together to hide the latency of the
- * additions; a remainder repeats the last row, which writes the same value again. */
-
-#if RG_K_PARTS == 1
-#define EACH(op) op(0, 0) op(1, 0) op(2, 0) op(3, 0)
-#define EACH_ROW(op) op(0) op(1) op(2) op(3)
-#define ROWS 4
-#elif RG_K_PARTS == 2
-#define EACH(op) op(0, 0) op(0, 1) op(1, 0) op(1, 1)
-#define EACH_ROW(op) op(0) op(1)
-#define ROWS 2
-#else
-#define EACH(op) op(0, 0) op(0, 1) op(0, 2) op(0, 3)
-#define EACH_ROW(op) op(0)
-#define ROWS 1
-#endif
+ * Columns go in strips of 64 bytes (all 16 floats of a panel, or 8 doubles), two at a time, so
+ * that the tables of 32 inputs take 16 KiB and stay in L1. */
 
 /* 16 sums of 4 rows of a strip; w: 4 x 16 columns apart, table: 16 x 64 bytes. */
 INLINE void RG_K_(table_entry)(const RG_K_REAL *w, bool spin, RG_K_REAL *table)
@@ -49,128 +34,71 @@ INLINE void RG_K_(table_entry)(const RG_K_REAL *w, bool spin, RG_K_REAL *table)
     }
 }
 
-#ifndef INDEX_ROWS
-enum { INDEX_ROWS = 32 /* rows whose nibbles are spread together */ };
-#define INDEX_ROWS INDEX_ROWS
+#define STRIPS 1
+#define SUMS_(name) RG_K_(name##_1)
+#include "rg_k_sums_tpl.h"
+#define STRIPS 2
+#define SUMS_(name) RG_K_(name##_2)
+#include "rg_k_sums_tpl.h"
 
-/* Nibble g of row r's word, times 8, as byte 8 (g % 2) + g / 2 of its 16: a byte load is then
- * all that an index costs, scaled by 8 in the address. */
-INLINE void spread_nibbles(const uint64_t *bits, size_t stride, size_t n, uint64_t *index)
-{
-    for (size_t row = 0; row < n; row++) {
-        uint64_t x = bits[row * stride];
-        index[2 * row] = (x << 3) & UINT64_C(0x7878787878787878);
-        index[2 * row + 1] = (x >> 1) & UINT64_C(0x7878787878787878);
-    }
-}
-#endif
-
-#define ROW(r)                                       \
-    size_t row##r = row + r < last ? row + r : last; \
-    const uint8_t *x##r = &index[16 * row##r];       \
-    RG_K_REAL *out##r = &out[row##r * RG_PANEL];
-#define LOAD(r, p) RG_K_VECTOR a##r##p = *(RG_K_VECTOR *)&out##r[p * WIDTH];
-#define ENTRY(r) const char *t##r = entries + 8 * (size_t)x##r[8 * (g % 2) + g / 2];
-#define ADD(r, p) a##r##p += *(const RG_K_VECTOR *)(const void *)(t##r + p * RG_K_BYTES);
-#define STORE(r, p) *(RG_K_VECTOR *)&out##r[p * WIDTH] = a##r##p;
-#define GROUP(number)                                         \
-    if (number < n_groups) {                                  \
-        enum { g = number };                                  \
-        const char *entries = (const char *)table + g * 1024; \
-        EACH_ROW(ENTRY)                                       \
-        EACH(ADD)                                             \
-    }
-
-/* Add the first n_groups (a constant, so that the tests fall away) tables of one word of inputs
- * to at most INDEX_ROWS rows of the strip. */
-INLINE void RG_K_(add_rows)(const uint8_t *index, size_t n_rows, size_t n_groups,
-                            const RG_K_REAL *table, RG_K_REAL *out)
-{
-    enum { WIDTH = RG_K_BYTES / sizeof(RG_K_REAL) };
-    size_t last = n_rows - 1;
-    for (size_t row = 0; row < n_rows; row += ROWS) {
-        /* clang-format off */
-        EACH_ROW(ROW)
-        EACH(LOAD)
-        GROUP(0) GROUP(1) GROUP(2) GROUP(3) GROUP(4) GROUP(5) GROUP(6) GROUP(7)
-        GROUP(8) GROUP(9) GROUP(10) GROUP(11) GROUP(12) GROUP(13) GROUP(14) GROUP(15)
-        EACH(STORE)
-        /* clang-format on */
-    }
-}
-
-INLINE void RG_K_(add_word)(const rg_lookup_t *job, size_t word, size_t n_groups,
-                            const RG_K_REAL *table, RG_K_REAL *out)
-{
-    uint64_t index[2 * INDEX_ROWS];
-    for (size_t row = 0; row < job->n_rows; row += INDEX_ROWS) {
-        size_t n = job->n_rows - row < INDEX_ROWS ? job->n_rows - row : INDEX_ROWS;
-        spread_nibbles(&job->bits[row * job->stride + word], job->stride, n, index);
-        RG_K_(add_rows)((const uint8_t *)index, n, n_groups, table, &out[row * RG_PANEL]);
-    }
-}
-
-#undef ROW
-#undef LOAD
-#undef ENTRY
-#undef ADD
-#undef STORE
-#undef GROUP
-
-#define LEFT_OVER(n)                               \
-    case n:                                        \
-        RG_K_(add_word)(job, word, n, table, out); \
-        break;
-
-/* Tables of one word of inputs (w: 4 n_groups x 16) and their sums, strip by strip. */
-INLINE void RG_K_(lookup_word)(const rg_lookup_t *job, size_t word, size_t n_groups,
-                               const RG_K_REAL *w, RG_K_REAL *all)
+/* Tables of up to 32 inputs for one strip; w: 4 n_groups x 16. */
+FN void RG_K_(fill_tables)(const RG_K_REAL *w, size_t n_groups, bool spin, RG_K_REAL *table)
 {
     enum { STEP = 64 / sizeof(RG_K_REAL) };
-    _Alignas(64) RG_K_REAL table[RG_TABLE_GROUPS * 16 * STEP];
-    for (size_t column = 0; column < RG_PANEL; column += STEP) {
-        for (size_t g = 0; g < n_groups; g++) {
-            RG_K_REAL *entry = &table[g * 16 * STEP];
-            if (job->spin) {
-                RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], true, entry);
-            } else {
-                RG_K_(table_entry)(&w[4 * g * RG_PANEL + column], false, entry);
-            }
+    for (size_t g = 0; g < n_groups; g++) {
+        if (spin) {
+            RG_K_(table_entry)(&w[4 * g * RG_PANEL], true, &table[g * 16 * STEP]);
+        } else {
+            RG_K_(table_entry)(&w[4 * g * RG_PANEL], false, &table[g * 16 * STEP]);
         }
-        RG_K_REAL *out = &all[column];
-        /* clang-format off */
-        switch (n_groups) {
-            LEFT_OVER(1) LEFT_OVER(2) LEFT_OVER(3) LEFT_OVER(4) LEFT_OVER(5) LEFT_OVER(6)
-            LEFT_OVER(7) LEFT_OVER(8) LEFT_OVER(9) LEFT_OVER(10) LEFT_OVER(11) LEFT_OVER(12)
-            LEFT_OVER(13) LEFT_OVER(14) LEFT_OVER(15)
-        default:
-            RG_K_(add_word)(job, word, RG_TABLE_GROUPS, table, out);
-        }
-        /* clang-format on */
     }
 }
 
-#undef LEFT_OVER
+/* Where the memory starts that is needed after the inputs from `first` on: what the caller
+ * names, or the next weights of a pair of panels. */
+INLINE void RG_K_(look_ahead)(const rg_lookup_t *job, const RG_K_REAL *w, size_t first,
+                              uintptr_t *ahead)
+{
+    enum { CHUNK = RG_CHUNK_INPUTS };
+    size_t next = first + CHUNK;
+    size_t rows = job->tile_rows > 0 ? job->tile_rows : RG_PANEL;
+    ahead[0] = (uintptr_t)w + next * rows * sizeof *w;
+    ahead[1] = ahead[0] + (job->tile_rows > 0 ? RG_PANEL * rows : job->weight_step) * sizeof *w;
+    for (size_t i = 0; i < 2 && job->ahead[i] != NULL; i++) {
+        ahead[i] = (uintptr_t)job->ahead[i] + first / CHUNK * job->n_rows / 4 * 64;
+    }
+}
 
 FN void RG_K_(lookup)(const rg_lookup_t *job, const RG_K_REAL *weights, RG_K_REAL *out)
 {
-    _Alignas(64) RG_K_REAL turned[64 * RG_PANEL];
-    if (job->n_rows == 0) {
-        return;
-    }
-    for (size_t first = 0; first < job->n_inputs; first += 64) {
-        size_t n = job->n_inputs - first < 64 ? job->n_inputs - first : 64;
-        const RG_K_REAL *w = &weights[first * RG_PANEL];
-        if (job->tile_rows > 0) {
-            for (size_t i = 0; i < n; i += RG_PANEL) {
-                RG_K_(turn_tile)(&weights[(first + i) * job->tile_rows], &turned[i * RG_PANEL]);
+    enum { CHUNK = RG_CHUNK_INPUTS, STEP = 64 / sizeof(RG_K_REAL), PER = RG_PANEL / STEP };
+    _Alignas(64) RG_K_REAL table[2][RG_TABLE_GROUPS * 16 * STEP];
+    _Alignas(64) RG_K_REAL turned[CHUNK * RG_PANEL];
+    size_t n_strips = job->n_panels * PER;
+    size_t row = job->tile_rows > 0 ? job->tile_rows : RG_PANEL; /* from one input to the next */
+    for (size_t strip = 0; strip < n_strips && job->n_rows > 0; strip += 2) {
+        size_t n_here = n_strips - strip < 2 ? 1 : 2;
+        size_t step = PER == 1 ? job->out_step : STEP;
+        RG_K_REAL *sums = &out[strip / PER * job->out_step];
+        for (size_t first = 0; first < job->n_inputs; first += CHUNK) {
+            size_t n = job->n_inputs - first < CHUNK ? job->n_inputs - first : CHUNK;
+            size_t n_groups = (n + 3) / 4;
+            for (size_t s = 0; s < n_here; s++) {
+                const RG_K_REAL *w = &weights[(strip + s) / PER * job->weight_step + first * row];
+                for (size_t i = 0; i < n && job->tile_rows > 0; i += RG_PANEL) {
+                    RG_K_(turn_tile)(&w[i * row], &turned[i * RG_PANEL]);
+                }
+                w = job->tile_rows > 0 ? turned : w;
+                RG_K_(fill_tables)(&w[(strip + s) % PER * STEP], n_groups, job->spin, table[s]);
             }
-            w = turned;
+            uintptr_t ahead[2];
+            RG_K_(look_ahead)(job, &weights[strip / PER * job->weight_step], first, ahead);
+            const uint64_t *index = &job->index[first / CHUNK * job->n_rows];
+            if (n_here == 2) {
+                RG_K_(add_tables_2)(index, job->n_rows, n_groups, table[0], sums, step, ahead);
+            } else {
+                RG_K_(add_tables_1)(index, job->n_rows, n_groups, table[0], sums, step, ahead);
+            }
         }
-        RG_K_(lookup_word)(job, first / 64, (n + 3) / 4, w, out);
     }
 }
-
-#undef EACH
-#undef EACH_ROW
-#undef ROWS

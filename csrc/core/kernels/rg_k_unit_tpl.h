@@ -30,21 +30,24 @@ INLINE void RG_K_(unit_rows)(const rg_unit_t *job, rg_stream_t *stream, const RG
     enum {
         WIDTH = RG_K_BYTES / sizeof(RG_K_REAL),
         PLANES = sizeof(RG_K_REAL) / 4, /* planes per row */
-        PARTS = PLANES * RG_K_PARTS
+        PARTS = PLANES * RG_K_PARTS,
+        UNIT_ROWS = 8 /* rows whose planes are drawn together */
     };
     uint32_t keep = (UINT32_C(1) << job->n_units) - 1;
-    _Alignas(64) uint64_t planes[PLANES * RG_LANES];
+    _Alignas(64) uint64_t planes[UNIT_ROWS * PLANES * RG_LANES];
     for (size_t row = 0; row < job->n_rows; row++) {
-        uint32_t bits = 0;
-        if (draws) {
-            stream_planes(stream, PLANES, planes);
+        size_t left = job->n_rows - row;
+        if (draws && row % UNIT_ROWS == 0) {
+            stream_planes(stream, (left < UNIT_ROWS ? left : UNIT_ROWS) * PLANES, planes);
         }
+        const uint64_t *plane = &planes[row % UNIT_ROWS * PLANES * RG_LANES];
+        uint32_t bits = 0;
         for (size_t part = 0; part < PARTS; part++) {
             RG_K_VECTOR x = *(const RG_K_VECTOR *)&input[row * RG_PANEL + part * WIDTH];
             RG_K_VECTOR m;
             RG_K_VECTOR u = {0};
             if (draws) {
-                u = RG_K_(uniform)(&planes[part * PART_LANES]);
+                u = RG_K_(uniform)(&plane[part * PART_LANES]);
             }
             RG_K_INT up = RG_K_(unit_part)(x, spin, draws ? &u : NULL, &m);
             if (draws) {

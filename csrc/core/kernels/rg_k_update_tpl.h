@@ -46,7 +46,7 @@ INLINE void RG_K_(start_panel)(const rg_update_t *job, RG_K_REAL *velocity,
 {
     const RG_K_REAL *difference = job->difference;
     const RG_K_REAL *offset = job->visible_offset;
-    for (size_t i = 0; i < job->product.n_rows; i++) {
+    for (size_t i = 0; i < job->n_rows; i++) {
         for (size_t j = 0; j < RG_PANEL; j += WIDTH) {
             size_t at = i * RG_PANEL + j;
             RG_K_VECTOR v = RG_K_(start)(job, AT(velocity, at), AT_CONST(weights, at));
@@ -67,12 +67,12 @@ FN void RG_K_(shifts)(const rg_update_t *job, const RG_K_REAL *velocity)
     RG_K_REAL *hidden_shift = job->hidden_shift;
     for (size_t j = 0; j < RG_PANEL; j += WIDTH) {
         RG_K_VECTOR sum = {0};
-        for (size_t i = 0; i < job->product.n_rows; i++) {
+        for (size_t i = 0; i < job->n_rows; i++) {
             sum += offset[i] * AT_CONST(velocity, i * RG_PANEL + j);
         }
         AT(hidden_shift, j) = sum;
     }
-    for (size_t i = 0; i < job->product.n_rows; i++) {
+    for (size_t i = 0; i < job->n_rows; i++) {
         RG_K_REAL x[RG_PANEL];
         for (size_t j = 0; j < RG_PANEL; j++) {
             x[j] = velocity[i * RG_PANEL + j] * hidden_offset[j];
@@ -86,19 +86,21 @@ FN void RG_K_(shifts)(const rg_update_t *job, const RG_K_REAL *velocity)
     }
 }
 
-FN void RG_K_(update)(const rg_update_t *job, RG_K_REAL *velocity, RG_K_REAL *weights)
+FN void RG_K_(update_start)(const rg_update_t *job, RG_K_REAL *velocity, const RG_K_REAL *weights)
 {
-    bool centred = job->visible_offset != NULL;
-    if (centred) {
+    if (job->visible_offset != NULL) {
         RG_K_(start_panel)(job, velocity, weights, true);
     } else {
         RG_K_(start_panel)(job, velocity, weights, false);
     }
-    RG_K_(lookup)(&job->product, job->factors, velocity);
-    for (size_t at = 0; at < job->product.n_rows * RG_PANEL; at += WIDTH) {
-        AT(weights, at) += AT(velocity, at);
+}
+
+FN void RG_K_(update_finish)(const rg_update_t *job, const RG_K_REAL *velocity, RG_K_REAL *weights)
+{
+    for (size_t at = 0; at < job->n_rows * RG_PANEL; at += WIDTH) {
+        AT(weights, at) += AT_CONST(velocity, at);
     }
-    if (centred) {
+    if (job->visible_offset != NULL) {
         RG_K_(shifts)(job, velocity);
     }
 }
