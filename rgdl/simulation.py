@@ -34,6 +34,7 @@ from rgdl._pilot import pilot
 from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
 from rgdl._states import as_spins
+from rgdl.couplings._base import BaseCouplings
 from rgdl.errors import EquilibrationWarning
 from rgdl.ising import Ising
 from rgdl.observables import measure
@@ -300,7 +301,14 @@ def _perfect(
 
 def _identity(model: Ising) -> dict[str, Any]:
     """Describe a model as a checkpoint knows it: JSON, arrays as digests."""
-    meta, arrays = model_to_file(model)
+    if isinstance(model.couplings, BaseCouplings):
+        terms = model._terms()
+        meta: dict[str, Any] = {"shape": list(model.shape), "constant": terms.constant}
+        arrays = {
+            name: getattr(terms, name) for name in ("sites", "starts", "values", "h")
+        }
+    else:
+        meta, arrays = model_to_file(model)
     digests = {
         name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
         for name, array in arrays.items()
