@@ -1,6 +1,8 @@
 """Deep belief networks: Boltzmann machines trained greedily on top of each other."""
 
 import math
+import os
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from rgdl import _validate
 from rgdl._belief import likelihood_bound
+from rgdl._belief_files import read_layers, write_layers
 from rgdl._progress import Progress
 from rgdl._rng import RngLike, draw_key
 from rgdl._units import Packed, pack_units
@@ -65,7 +68,13 @@ class DBN(TransformerMixin, BaseEstimator):
         self.layers = layers
         self.rbm = rbm
 
-    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: object = None,
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> Self:
         r"""Train the layers, from the data upwards.
 
         Parameters
@@ -73,6 +82,9 @@ class DBN(TransformerMixin, BaseEstimator):
         X : array_like, shape (n, features) or (n, \*lattice)
             Two-valued rows in the prototype's units.
         y : ignored
+        checkpoint : path, optional
+            Folder with one file per layer, see `RBM.fit`; made if it is not there.
+            Training that was cut goes on from it, to the same bits as in one go.
 
         Returns
         -------
@@ -113,6 +125,9 @@ class DBN(TransformerMixin, BaseEstimator):
         self.lattice_shape_ = data.row_shape
         self.n_features_in_ = math.prod(data.row_shape)
         self.layers_: list[RBM] = []
+        folder = None if checkpoint is None else Path(checkpoint)
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
         with Progress("DBN", prototype.progress) as update:
             for depth, size in enumerate(sizes):
                 layer = clone(prototype).set_params(
@@ -125,7 +140,12 @@ class DBN(TransformerMixin, BaseEstimator):
                     update((depth + done) / len(sizes))
 
                 below = f"hidden units of layer {depth - 1} (dead or saturated)"
-                layer._fit_packed(data, part, below if depth else "features of X")
+                layer._fit_packed(
+                    data,
+                    part,
+                    below if depth else "features of X",
+                    None if folder is None else folder / f"layer-{depth}.npz",
+                )
                 self.layers_.append(layer)
                 key = draw_key(keys)  # of the sample that the next layer learns
                 if depth + 1 < len(sizes):
@@ -467,3 +487,64 @@ class DBN(TransformerMixin, BaseEstimator):
         for machine in self.layers_[1 : depth + 1]:
             fields = fields @ machine.W_
         return np.ascontiguousarray(fields.T).reshape(-1, *self.lattice_shape_)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all layers, with the state of their training, to one .npz file.
+
+        Parameters
+        ----------
+        path : path
+            Replaced as a whole.
+
+        Raises
+        ------
+        NotFittedError
+            When there is nothing to save.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> rgdl.DBN((8, 2), rbm=rgdl.RBM(n_epochs=1, rng=1)).fit(s).save("dbn.npz")
+        >>> rgdl.DBN.load("dbn.npz").receptive_fields().shape
+        (2, 4, 4)
+        """
+        check_is_fitted(self, "layers_")
+        write_layers(self.layers_, path, self.key_)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a network that `save` wrote; nothing is executed.
+
+        Parameters
+        ----------
+        path : path
+
+        Returns
+        -------
+        DBN
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        FileFormatError
+            When it is no such file, damaged, or of a newer version.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> rgdl.DBN((8, 2), rbm=rgdl.RBM(n_epochs=1, rng=1)).fit(s).save("dbn.npz")
+        >>> rgdl.DBN.load("dbn.npz").layers
+        (8, 2)
+        """
+        layers, key = read_layers(path)
+        first = layers[0]
+        dbn = cls(tuple(layer.W_.shape[1] for layer in layers), rbm=clone(first))
+        dbn.rbm.set_params(rng=key)
+        dbn.key_ = key
+        dbn.layers_ = layers
+        dbn.lattice_shape_ = first.lattice_shape_
+        dbn.n_features_in_ = first.n_features_in_
+        return dbn
