@@ -2,18 +2,20 @@
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rgdl._files import read_npz, write_npz
+from rgdl._rng import Key, RngLike, draw_key
 from rgdl.errors import FileFormatError
 from rgdl.rbm._checkpoint import machine_parts, machine_state
 from rgdl.rbm._machine import RBM
 
-__all__ = ["read_layers", "write_layers"]
+__all__ = ["read_layers", "stack_key", "write_layers"]
 
 PathLike = str | os.PathLike[str]
 
-_KIND = "dbn"
+_KIND, _KEY = "dbn", "dbn-key"
 
 
 def write_layers(layers: Sequence[RBM], path: PathLike, key: Sequence[int]) -> None:
@@ -26,6 +28,20 @@ def write_layers(layers: Sequence[RBM], path: PathLike, key: Sequence[int]) -> N
     }
     meta = {"layers": [each for each, _ in parts], "key": [int(word) for word in key]}
     write_npz(path, _KIND, meta, arrays)
+
+
+def stack_key(folder: Path | None, rng: RngLike) -> Key:
+    """Key of a stack; one drawn from nothing is kept in the folder of checkpoints."""
+    if folder is None:
+        return draw_key(rng)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "key.npz"
+    if rng is None and path.exists():
+        meta, _ = read_npz(path, _KEY)
+        return draw_key(tuple(meta["key"]))
+    key = draw_key(rng)
+    write_npz(path, _KEY, {"key": [int(word) for word in key]}, {})
+    return key
 
 
 def read_layers(path: PathLike) -> tuple[list[RBM], tuple[int, ...]]:

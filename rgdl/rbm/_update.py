@@ -52,9 +52,7 @@ def pulled(
     return gradient._replace(h=gradient.h + cost * (target - activity))
 
 
-def decayed(
-    gradient: Moments, W: npt.NDArray[Any], l1: float, l2: float
-) -> Moments:
+def decayed(gradient: Moments, W: npt.NDArray[Any], l1: float, l2: float) -> Moments:
     """Take the slopes of l1 |W|_1 and l2 |W|^2 / 2 off the gradient."""
     if l1 == 0.0 and l2 == 0.0:
         return gradient
