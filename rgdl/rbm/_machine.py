@@ -333,9 +333,10 @@ class RBM(Sampler):
         data: Packed,
         update: Callable[[float], None],
         inputs: str = "features of X",
+        checkpoint: PathLike | None = None,
     ) -> None:
         """`fit` for rows that are packed already."""
-        self._fit_rows(Rows.packed(data), update, inputs=inputs)
+        self._fit_rows(Rows.packed(data), update, checkpoint=checkpoint, inputs=inputs)
 
     def _fit_rows(
         self,
@@ -444,6 +445,11 @@ class RBM(Sampler):
         3
         """
         meta, state = read_machine(path)
+        return cls._restored(meta, state)
+
+    @classmethod
+    def _restored(cls, meta: dict[str, Any], state: dict[str, Any]) -> Self:
+        """Return the machine that a file describes."""
         parameters = dict(meta["parameters"])
         if isinstance(parameters.get("sparsity"), list):
             parameters["sparsity"] = tuple(parameters["sparsity"])
