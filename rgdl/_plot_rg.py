@@ -281,7 +281,9 @@ def flow_diagram(
         )
         ax.plot(*path[0], ".", color=FRAME, markersize=4)
     if len(fixed):
-        ax.scatter(fixed[:, 0], fixed[:, 1], s=60, color="white", edgecolor="black", zorder=3)
+        ax.scatter(
+            fixed[:, 0], fixed[:, 1], s=60, color="white", edgecolor="black", zorder=3
+        )
     margin = 0.06 * np.maximum(np.ptp(shown, axis=0), 1e-3)
     (left, bottom), (right, top) = (
         shown.min(axis=0) - margin,
