@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from rgdl._plot_rg import comparison, couplings
+from rgdl._plot_rg import comparison, couplings, exponents, flow_diagram
 from rgdl._plot_style import DOWN as _DOWN
 from rgdl._plot_style import FRAME as _FRAME
 from rgdl._plot_style import LINES as _LINES
@@ -31,7 +31,9 @@ __all__ = [
     "collapse",
     "comparison",
     "couplings",
+    "exponents",
     "flow",
+    "flow_diagram",
     "receptive_fields",
     "spins",
     "trace",

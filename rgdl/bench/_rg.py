@@ -5,7 +5,7 @@ import numpy as np
 import rgdl
 from rgdl.bench._timing import K_CRITICAL, Benchmark, Timer, random_spins, timed
 from rgdl.rg import OperatorSet
-from rgdl.rg._operators import pack_rows
+from rgdl.rg._rows import pack_rows
 
 
 def _majority(rows: int = 10_000) -> Timer:
