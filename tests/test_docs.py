@@ -2,7 +2,10 @@
 
 import doctest
 import importlib
+import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,8 @@ def module_name(path: Path) -> str:
 
 
 MODULES = [module_name(path) for path in sorted((ROOT / "rgdl").rglob("*.py"))]
+PUBLIC = [name for name in MODULES if re.fullmatch(r"rgdl(\.[a-z]\w*)?", name)]
+BUILDERS = ["sphinx", "numpydoc", "myst_parser", "furo", "sphinx-mathjax-offline"]
 
 
 def python_blocks(path: Path) -> list[tuple[str, str | None]]:
@@ -100,3 +105,47 @@ def test_links_of_the_pages_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
             if not target.startswith(("http", "mailto:")):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The built pages; a warning of any kind fails here."""
+    missing = [name for name in BUILDERS if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"the [docs] extra is not installed: no {', '.join(missing)}")
+    out = tmp_path_factory.mktemp("pages")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-d", str(out / "trees")]
+    done = subprocess.run(
+        [*command, ".docs", str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_every_public_name_has_its_place_on_a_page(pages):
+    from sphinx.util.inventory import InventoryFile
+
+    content = (pages / "objects.inv").read_bytes()
+    kinds = InventoryFile.loads(content, uri="").data
+    shown = {name for kind in kinds if kind.startswith("py:") for name in kinds[kind]}
+    missing = [
+        f"{module}.{name}"
+        for module in PUBLIC
+        for name in importlib.import_module(module).__all__
+        if not {f"{module}.{name}", f"rgdl.{name}"} & shown
+    ]
+    assert missing == [], "add them to a page in .docs/reference"
+    assert "rgdl.no_such_name" not in shown
+
+
+def test_formulas_need_no_network(pages):
+    for page in (pages / "reference").glob("*.html"):
+        scripts = re.findall(r'<script[^>]* src="([^"]+)"', page.read_text())
+        assert not [source for source in scripts if "//" in source]
+        assert any("mathjax" in source for source in scripts) == (
+            'class="math' in page.read_text()
+        )
