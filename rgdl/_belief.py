@@ -45,8 +45,8 @@ def likelihood_bound(
 
     .. math::
 
-       \ln p(v) \ge E_Q\Big[\sum_{l=1}^{L-1} \ln \frac{P(x_{l-1} \mid x_l)}
-       {Q(x_l \mid x_{l-1})} - F_{top}(x_{L-1})\Big] - \ln Z_{top}, \qquad x_0 = v
+       \ln p(v) \ge E_Q\Bigl[\sum_{l=1}^{L-1} \ln \frac{P(x_{l-1} \mid x_l)}
+       {Q(x_l \mid x_{l-1})} - F_{top}(x_{L-1})\Bigr] - \ln Z_{top}, \qquad x_0 = v
 
     with Q the upward conditionals (Salakhutdinov and Murray, ICML 2008, section 5). The
     mean over `draws` upward passes is an unbiased estimate of the right side.

@@ -28,7 +28,7 @@ class TraceEstimates(Mapping[str, Series]):
         Parameters
         ----------
         name : str
-            Observable; "|magnetization|" is the absolute value.
+            Observable; ``"|magnetization|"`` is the absolute value.
         K : float, optional
             Reweight to this coupling.
 
@@ -213,8 +213,8 @@ class TraceEstimates(Mapping[str, Series]):
         -------
         dict of str to Estimate
             The mean of every observable, "cv", and with a magnetisation also
-            "|magnetization|", "chi" and "binder". Not `reliable`, or nan, where too few
-            draws reach K.
+            ``"|magnetization|"``, "chi" and "binder". Not `reliable`, or nan, where too
+            few draws reach K.
 
         Raises
         ------

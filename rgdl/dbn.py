@@ -273,8 +273,8 @@ class DBN(BeliefSampler, TransformerMixin, BaseEstimator):
         -----
         .. math::
 
-           \ln p(v) \ge E_Q\Big[\sum_l \ln \frac{P(x_{l-1} \mid x_l)}
-           {Q(x_l \mid x_{l-1})} - F_{top}\Big] - \ln Z_{top}
+           \ln p(v) \ge E_Q\Bigl[\sum_l \ln \frac{P(x_{l-1} \mid x_l)}
+           {Q(x_l \mid x_{l-1})} - F_{top}\Bigr] - \ln Z_{top}
 
         (Salakhutdinov and Murray, ICML 2008, section 5).
 

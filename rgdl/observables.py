@@ -166,7 +166,7 @@ def staggered_magnetization(s: npt.ArrayLike) -> Floats:
     Returns
     -------
     ndarray of float64, shape (n,)
-        :math:`\frac1N \sum_x (-1)^{x_1 + x_2 + \dots} s_x`.
+        :math:`\frac1N \sum_x (-1)^{x_1 + x_2 + \cdots} s_x`.
 
     Raises
     ------

@@ -1,11 +1,17 @@
 """What the documentation shows runs: doctests, README, the pages in .docs."""
 
 import doctest
+import hashlib
 import importlib
+import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -18,6 +24,8 @@ def module_name(path: Path) -> str:
 
 
 MODULES = [module_name(path) for path in sorted((ROOT / "rgdl").rglob("*.py"))]
+PUBLIC = [name for name in MODULES if re.fullmatch(r"rgdl(\.[a-z]\w*)?", name)]
+BUILDERS = ["sphinx", "numpydoc", "myst_parser", "furo", "sphinx-mathjax-offline"]
 
 
 def python_blocks(path: Path) -> list[tuple[str, str | None]]:
@@ -79,6 +87,36 @@ def test_readme_has_an_example_with_its_output():
     assert any(output for _, output in python_blocks(README))
 
 
+def capabilities(readme: str) -> list[list[str]]:
+    """Cells of the table that names a test for each thing the package does."""
+    table = readme.split("| What | Call | Held to | NAME |\n")[1].split("\n\n")[0]
+    rows = table.replace(r"\|", "").splitlines()[1:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def test_capabilities_name_tests_and_calls_that_exist():
+    rows = capabilities(README.read_text())
+    assert len(rows) > 15
+    for what, call, _, proofs in rows:
+        names = re.findall(r"`(test_\w+\.py)(?:::(\w+))?`", proofs)
+        assert names, what
+        for file, function in names:
+            source = (ROOT / "tests" / file).read_text()
+            assert not function or f"def {function}(" in source, (what, function)
+        for path in re.findall(r"`(rgdl(?:\.\w+)+)", call):
+            module, *attributes = path.split(".")
+            found = importlib.import_module(module)
+            for attribute in attributes:
+                found = getattr(found, attribute)
+
+
+def test_course_lists_every_notebook_in_order():
+    on_disk = [path.name for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
+    for page in (README, ROOT / ".docs" / "index.md"):
+        listed = re.findall(r"^\| \[\d\d .*notebooks/(.*?)\)", page.read_text(), re.M)
+        assert listed == on_disk
+
+
 def test_first_screen_has_exactly_two_commands():
     """The continuous integration takes the second one from here."""
     head = README.read_text().splitlines()[:60]
@@ -87,6 +125,28 @@ def test_first_screen_has_exactly_two_commands():
     assert all(line.startswith("python3 -m venv .venv && ") for line in commands)
     assert "rgdl reproduce mehta-schwab --fast --out report" in commands[0]
     assert commands[1].endswith("-m pytest")
+
+
+def draw_readme_picture(path: Path | None = None) -> str:
+    """Run README's example; a digest of what it draws, which the file carries too."""
+    import matplotlib.pyplot as plt
+
+    exec(compile(python_blocks(README)[0][0], "README", "exec"), {})
+    figure = plt.gcf()
+    drawn = [np.asarray(image.get_array()) for ax in figure.axes for image in ax.images]
+    digest = hashlib.sha256(b"".join(array.tobytes() for array in drawn)).hexdigest()
+    if path is not None:
+        about = {"Description": digest}
+        figure.savefig(path, dpi=100, bbox_inches="tight", metadata=about)
+    return digest
+
+
+def test_picture_of_readme_is_what_its_code_draws():
+    with Image.open(ROOT / ".docs" / "blocking.png") as picture:
+        assert picture.text["Description"] == draw_readme_picture(), (
+            "draw it again: cd tests && python -c 'from test_docs import *; "
+            'draw_readme_picture(ROOT / ".docs" / "blocking.png")\''
+        )
 
 
 def test_pictures_of_the_pages_are_small():
@@ -100,3 +160,47 @@ def test_links_of_the_pages_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
             if not target.startswith(("http", "mailto:")):
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    """The built pages; a warning of any kind fails here."""
+    missing = [name for name in BUILDERS if importlib.util.find_spec(name) is None]
+    if missing:
+        pytest.skip(f"the [docs] extra is not installed: no {', '.join(missing)}")
+    out = tmp_path_factory.mktemp("pages")
+    command = [sys.executable, "-m", "sphinx", "-W", "-q", "-d", str(out / "trees")]
+    done = subprocess.run(
+        [*command, ".docs", str(out)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return out
+
+
+def test_every_public_name_has_its_place_on_a_page(pages):
+    from sphinx.util.inventory import InventoryFile
+
+    content = (pages / "objects.inv").read_bytes()
+    kinds = InventoryFile.loads(content, uri="").data
+    shown = {name for kind in kinds if kind.startswith("py:") for name in kinds[kind]}
+    missing = [
+        f"{module}.{name}"
+        for module in PUBLIC
+        for name in importlib.import_module(module).__all__
+        if not {f"{module}.{name}", f"rgdl.{name}"} & shown
+    ]
+    assert missing == [], "add them to a page in .docs/reference"
+    assert "rgdl.no_such_name" not in shown
+
+
+def test_formulas_need_no_network(pages):
+    for page in (pages / "reference").glob("*.html"):
+        scripts = re.findall(r'<script[^>]* src="([^"]+)"', page.read_text())
+        assert not [source for source in scripts if "//" in source]
+        assert any("mathjax" in source for source in scripts) == (
+            'class="math' in page.read_text()
+        )

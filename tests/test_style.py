@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PYTHON = ["rgdl", "tests", "setup.py"]
+PYTHON = ["rgdl", "tests", "setup.py", ".docs/conf.py"]
 C_FILES = sorted(
     path.relative_to(ROOT).as_posix()
     for folder in ("csrc", "tests/c")

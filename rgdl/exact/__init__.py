@@ -1,6 +1,7 @@
-"""Exact thermodynamics of small and special lattices: the references of all else.
+r"""Exact thermodynamics of small and special lattices: the references of all else.
 
-Conventions are those of `rgdl.Ising`: weight e^{-H}/Z, H = -K sum s s - h sum s.
+Conventions are those of `rgdl.Ising`: :math:`p(s) = e^{-H(s)}/Z` with
+:math:`H = -K \sum_{\langle ij\rangle} s_i s_j - h \sum_i s_i`.
 """
 
 from rgdl.exact._binder import UniversalBinder, universal_binder

@@ -87,10 +87,10 @@ def universal_binder(
 
     .. math::
 
-       \langle\sigma_1\cdots\sigma_4\rangle = \frac{\sum_\nu c_\nu \Big[\tfrac14
+       \langle\sigma_1\cdots\sigma_4\rangle = \frac{\sum_\nu c_\nu \Bigl[\tfrac14
        \sum_{\epsilon} |\theta_\nu(\tfrac12\sum_i\epsilon_i z_i)|^2
        \prod_{i<j} |\theta_1(z_{ij})/\theta_1'(0)|^{\epsilon_i\epsilon_j/2}
-       \Big]^{1/2}}{\sum_{\nu>1} c_\nu |\theta_\nu(0)|}
+       \Bigr]^{1/2}}{\sum_{\nu>1} c_\nu |\theta_\nu(0)|}
 
     over the signs :math:`\epsilon_i = \pm1` that add up to 0; two spins likewise. All
     :math:`c_\nu` are 1 on the periodic torus; a seam makes two of them -1. With free
@@ -101,7 +101,7 @@ def universal_binder(
 
        \langle\sigma_1\cdots\sigma_n\rangle^2 = \prod_i (2y_i)^{-1/4}\; 2^{-n/2}
        \sum_{\epsilon} i^{\sum\epsilon} \prod_{i<j}
-       \Big|\frac{z_i - z_j}{z_i - \bar z_j}\Big|^{\epsilon_i\epsilon_j/2} .
+       \Bigl|\frac{z_i - z_j}{z_i - \bar z_j}\Bigr|^{\epsilon_i\epsilon_j/2} .
 
     U4 is the integral of the connected correlation, whose singularities cancel up to
     :math:`|z_{ij}|^{3/4}`, over :math:`-3\langle m^2\rangle^2`. That integral is done

@@ -167,7 +167,7 @@ def triangular(K: float) -> Thermodynamics:
     Gauss's rule on a mesh graded towards the singular point. :math:`K_c = \ln 3/4`. The
     magnetization is R. B. Potts's (Phys. Rev. 88, 352 (1952)): with
     :math:`q = e^{-4K}`, :math:`m^8 = 1 - 16q^3/[(1+3q)(1-q)^3]`. At K = -infinity the
-    entropy is :math:`{\rm Cl}_2(\pi/3)/\pi` = 0.3230659472 per site (G. H. Wannier,
+    entropy is :math:`\mathrm{Cl}_2(\pi/3)/\pi` = 0.3230659472 per site (G. H. Wannier,
     Phys. Rev. 79, 357 (1950), with his number corrected).
 
     Near K = 0 and above K = 1.1 exact series take the integral's place, so that

@@ -51,11 +51,11 @@ def kaufman(shape: tuple[int, int], K: float) -> Thermodynamics:
 
     .. math::
 
-       Z = \tfrac12 (2\sinh 2K)^{mn/2} \Big[
+       Z = \tfrac12 (2\sinh 2K)^{mn/2} \Bigl[
            \prod_r 2\cosh\tfrac{m\gamma_{2r+1}}2
          + \prod_r 2\sinh\tfrac{m\gamma_{2r+1}}2
          + \prod_r 2\cosh\tfrac{m\gamma_{2r}}2
-         + \prod_r 2\sinh\tfrac{m\gamma_{2r}}2 \Big]
+         + \prod_r 2\sinh\tfrac{m\gamma_{2r}}2 \Bigr]
 
     with :math:`\cosh\gamma_r = \cosh 2K \coth 2K - \cos(\pi r/n)` and
     :math:`\gamma_0 = 2K + \ln\tanh K`, which is negative above the critical
@@ -63,10 +63,10 @@ def kaufman(shape: tuple[int, int], K: float) -> Thermodynamics:
     absorbed mode by mode, so nothing large cancels at high temperature. Relative errors
     are below 1e-12 for every K.
 
-    Below |K| = 1e-3, where modes cancel in the energy, and above 1, where they do in
+    Below abs(K) = 1e-3, where modes cancel in the energy, and above 1, where they do in
     the specific heat, series of closed loops and of turned spins take their place, or
     decimal arithmetic (some ms) where an extent is below 12 and loops around the
-    lattice are short. |K| is at most 1e6.
+    lattice are short. abs(K) is at most 1e6.
 
     For K < 0 the same four products serve with other signs: moving both momenta by pi
     turns K into -K and exchanges even and odd r along an odd extent. They then cancel

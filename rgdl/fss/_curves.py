@@ -60,8 +60,8 @@ def curves(
     ----------
     traces : sequence of Trace
         With energy and magnetisation; those of one size are joined.
-    quantity : {"binder", "chi", "cv", "|magnetization|"}
-        As the methods of `Trace`; cv at h = 0.
+    quantity : str
+        "binder", "chi", "cv" (at h = 0) or ``"|magnetization|"``, as of `rgdl.Trace`.
     K : array_like, optional
         Couplings, reached by reweighting; points out of reach are left out. By default
         those that were simulated.

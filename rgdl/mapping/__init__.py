@@ -1,9 +1,10 @@
-"""Judge Mehta and Schwab's mapping of a Boltzmann machine to variational RG, exactly.
+r"""Judge Mehta and Schwab's mapping of a Boltzmann machine to variational RG, exactly.
 
-Two kinds of object are kept apart. A joint machine e^{-E(v,h)} gives T = -E + H[v];
-that H_RG[h] = H_RBM[h] is then an identity, true for random weights, and the claim is
-the trace condition Tr_h e^T = const. A conditional p(h|v) gives T = ln p(h|v), whose
-trace condition holds by construction and tells nothing.
+Two kinds of object are kept apart. A joint machine :math:`e^{-E(v,h)}` gives
+:math:`T = -E + H[v]`; that :math:`H_{RG}[h] = H_{RBM}[h]` is then an identity, true for
+random weights, and the claim is the trace condition, :math:`\sum_h e^{T}` = const. A
+conditional :math:`p(h|v)` gives :math:`T = \ln p(h|v)`, whose trace condition holds by
+construction and tells nothing.
 """
 
 from rgdl.mapping._estimate import MappingEstimate, estimate

@@ -7,7 +7,7 @@ spins; its couplings are averages over the other spins (Decelle et al., SciPost 
 .. math::
 
    J_S = 2^{-n} \sum_i E_X \sum_{\{s_a\}_{a \in S}} \prod_{a \in S} s_a
-         \ln\cosh\Big(c_i + \sum_{a \in S} w_{ia} s_a + X\Big), \qquad n = |S|,
+         \ln\cosh\Bigl(c_i + \sum_{a \in S} w_{ia} s_a + X\Bigr), \qquad n = |S|,
 
 where X is the input from the other spins, each +-1 at random. Three ways: the whole
 table of -F (up to 20 visible units), each unit's own table where few weights differ

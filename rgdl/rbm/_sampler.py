@@ -135,7 +135,7 @@ class Sampler(Coupled):
         v : array_like, shape (n, features) or (n, \*lattice)
             Two-valued rows; not modified.
         k : int, default 1
-        clamp : array_like of bool, shape (features,) or lattice_shape_, optional
+        clamp : array_like of bool, shape (features,) or (\*lattice,), optional
             Visible units that keep the values they have in v.
         rng : None, int, SeedSequence, BitGenerator or Generator
 

@@ -53,7 +53,7 @@ class ComparisonRow:
     y_t, y_h : pair of float
         Exponents of one Monte Carlo RG step, with all couplings.
     magnetization, energy : pair of float
-        <|m|> and bond energy per site of the coarse spins.
+        ``<|m|>`` and bond energy per site of the coarse spins.
     k_eff : pair of float
         Coupling at which the nearest-neighbour model has this energy.
     correlator : ndarray of float64, shape (n_distances,)

@@ -59,7 +59,7 @@ class MultiHistogram:
 
     .. math::
 
-       w(E) = \Big[\sum_k \frac{N_k}{g_k} \frac{e^{-K_k E}}{Z_k}\Big]^{-1}, \qquad
+       w(E) = \Bigl[\sum_k \frac{N_k}{g_k} \frac{e^{-K_k E}}{Z_k}\Bigr]^{-1}, \qquad
        Z_k = \sum_n \frac{1}{g_{k(n)}} e^{-K_k E_n} w(E_n)
 
     (A. M. Ferrenberg and R. H. Swendsen, Phys. Rev. Lett. 63, 1195 (1989); without
