@@ -43,9 +43,6 @@ from rgdl.trace import Trace
 __all__ = ["simulate"]
 
 _STARTS = ("auto", "random", "up")
-#: Relaxation times of "local" beyond which clusters decorrelate sooner: 2 tau of
-#: Swendsen-Wang, 10 sweeps at 4.6 ns a spin, are 460 local ones at 10 flips/ns.
-_SLOW = 230.0
 _FEW = 128  # chains up to which lattices that fold run one by one
 _KIND = "simulation"
 _SAVE_SECONDS = 5.0  # between two checkpoints, about
@@ -88,8 +85,8 @@ def simulate(
         "swendsen-wang" or "wolff" (a sweep is N / <C> clusters, rounded up, with <C>
         from a keyed pilot), and "perfect" (every draw exact and independent: row draw *
         chains + chain of `rgdl.sample`). "auto" is a fixed table in (extents, K): local
-        updates where they relax within 230 sweeps, and for models without clusters,
-        Swendsen-Wang beyond.
+        updates where they decorrelate sooner (at T_c to 52x52 and about 70 along
+        each of three axes), and for models without clusters, Swendsen-Wang beyond.
     observables : sequence of str
         As in `rgdl.observables.measure`; those but the energy and the magnetisation
         make configurations for every draw, which is slower. "swendsen-wang" also has
@@ -230,7 +227,7 @@ def simulate(
 def _method(model: Ising, method: str) -> str:
     """Resolve "auto"; refuse what the model cannot have."""
     if model._is_nearest_neighbour:
-        return choose(model, _SLOW) if method == "auto" else method
+        return choose(model, series=True) if method == "auto" else method
     if method in CLUSTER or method == "perfect":
         model._plain(f"method={method!r} runs")
     return "local" if method == "auto" else method
