@@ -93,12 +93,10 @@ def train(
 
     def after_epoch(extra: dict[str, float]) -> bool:
         record(rbm, rows, settings, validation, extra)
-        if checkpoint is not None:
-            checkpoint.write(rbm, stopped=False)
         # every callback is asked, also after one that wants to stop
         stop = any([bool(callback(rbm)) for callback in callbacks])
-        if stop and checkpoint is not None:
-            checkpoint.write(rbm, stopped=True)
+        if checkpoint is not None:
+            checkpoint.write(rbm, stopped=stop)
         return stop
 
     begun = len(rbm.history_["epoch"])
