@@ -205,7 +205,7 @@ def test_chains_that_stand_still_are_found_out(monkeypatch):
     one of them."""
     monkeypatch.setattr(LogZTrajectory, "_moved", lambda self, states, *rest: states)
     monkeypatch.setattr(LogZTrajectory, "_swap_rate", lambda self: 1.0)
-    _, path, exact = followed(0.1)
+    _, path, exact = followed(0.02, steps=5)
     wrong = [
         log_z
         for log_z, truth in zip(path.history, exact, strict=True)
