@@ -93,6 +93,7 @@ body.rgdl-page{background:#fff}
 .rgdl-report details:not(.check){display:none}
 .rgdl-report .check::details-content{content-visibility:visible;height:auto}
 .rgdl-report h2{break-after:avoid}
+.rgdl-report figure img{width:auto;max-height:9.5cm;border:0;padding:0}
 .rgdl-report .verdict,.rgdl-report .verdicts{border:1px solid #bbb;border-radius:0}
 .rgdl-report .verdict{border-left-width:4px}}
 """.strip()
