@@ -28,7 +28,7 @@ typedef struct {
     void (*ising_counts)(const rg_lattice_t *lattice, const uint64_t *words,
                          uint64_t counts[RG_PLANE_BITS]);
     void (*field_run)(const rg_field_run_t *run, rg_stream_t *stream);
-    void (*field_count)(const rg_field_count_t *job, uint64_t *counts);
+    void (*field_count)(const rg_field_count_t *job, uint64_t counts[RG_PLANE_BITS]);
     void (*field_add)(const rg_field_count_t *job, const double *sizes, double *sums);
     /* rg_temper_mask with its uniforms */
     void (*exchange_mask)(double slope, const double *a, const double *b, const uint64_t *uniforms,

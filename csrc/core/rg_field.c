@@ -393,16 +393,24 @@ void rg_field_sums_free(rg_field_sums_t *self)
 /* sums[r] += size (2 set - n), with n terms of which `set` are set in replica r. */
 static void add_counts(const rg_field_count_t *job, double size, double sums[RG_PLANE_BITS])
 {
-    _Alignas(RG_ALIGN) uint64_t counts[RG_FIELD_LEVELS * RG_LANES];
+    uint64_t counts[RG_PLANE_BITS];
     rg_kernels()->field_count(job, counts);
-    size_t n = job->stop - job->first;
+    double n = (double)(job->stop - job->first);
     for (size_t r = 0; r < RG_PLANE_BITS; r++) {
-        uint64_t set = 0;
-        for (size_t level = 0; n >> level != 0; level++) {
-            set |= ((counts[level * RG_LANES + r / 64] >> (r % 64)) & 1) << level;
-        }
-        sums[r] += size * (2.0 * (double)set - (double)n);
+        sums[r] += size * (2.0 * (double)(int64_t)counts[r] - n);
     }
+}
+
+/* The end of the terms from `first` on that have its size, as far as they can be counted. */
+static size_t end_of_equal(const rg_field_sums_t *self, size_t first)
+{
+    size_t left = self->n_terms - first;
+    size_t most = first + (left < UINT32_MAX ? left : UINT32_MAX);
+    size_t end = first + 1;
+    while (end < most && self->sizes[end] == self->sizes[first]) {
+        end++;
+    }
+    return end;
 }
 
 void rg_field_bonds(const rg_field_sums_t *self, const uint64_t *words, double bonds[RG_PLANE_BITS])
@@ -412,15 +420,15 @@ void rg_field_bonds(const rg_field_sums_t *self, const uint64_t *words, double b
     _Alignas(RG_ALIGN) double sums[RG_PLANE_BITS] = {0.0};
     while (job.stop < self->n_terms) {
         job.first = job.stop;
-        double size = self->sizes[job.first];
-        while (job.stop < self->n_terms && self->sizes[job.stop] == size) {
+        job.stop = end_of_equal(self, job.first);
+        if (job.stop - job.first > 1) {
+            add_counts(&job, self->sizes[job.first], sums);
+            continue;
+        }
+        while (job.stop < self->n_terms && end_of_equal(self, job.stop) == job.stop + 1) {
             job.stop++;
         }
-        if (job.stop - job.first > 1) {
-            add_counts(&job, size, sums);
-        } else {
-            rg_kernels()->field_add(&job, self->sizes, sums);
-        }
+        rg_kernels()->field_add(&job, self->sizes, sums);
     }
     memcpy(bonds, sums, sizeof sums);
 }

@@ -22,8 +22,7 @@ enum {
     RG_FIELD_SLOTS = 16,
     RG_FIELD_SLOT_BITS = 4,
     RG_FIELD_PLANES = 10, /* planes per site before the words; part of the stream's definition */
-    RG_FIELD_UNIFORM_PLANES = 32, /* planes of a site in lanes */
-    RG_FIELD_LEVELS = 33          /* bits of a count of terms */
+    RG_FIELD_UNIFORM_PLANES = 32 /* planes of a site in lanes */
 };
 
 /* Probabilities of up to 16 slots as bits: slot j's threshold, whether it stands for 1 (all ones,

@@ -4,7 +4,13 @@
  * between neighbouring K replica by replica under a 512-bit mask (Hukushima and Nemoto, J. Phys.
  * Soc. Jpn. 65, 1604 (1996)). With -H = K B + F and F the same at all K, the exchange of k and
  * k + 1 is accepted with min(1, exp((K_k - K_k+1) (B_k+1 - B_k))). One step is a heat-bath sweep
- * at every K, then the pairs that begin at even k (odd k in odd steps). */
+ * at every K, then the pairs that begin at even k (odd k in odd steps).
+ *
+ * B is counted afresh after each sweep and goes along with an exchange. Of a sweep's time (AVX-512)
+ * the count takes 13 % on a torus, 6 % and 30 % of a J1-J2 model and a +-J glass, 60 % of 64 spins
+ * with real couplings between all. To follow B through the updates would take more: each would add
+ * its flip times its local field, three planes or more of every site, where the count adds one for
+ * each term; and sums of real couplings would depend on the path. */
 #ifndef RG_TEMPER_H
 #define RG_TEMPER_H
 

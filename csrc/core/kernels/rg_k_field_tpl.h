@@ -389,63 +389,79 @@ INLINE vu64 term_part(const rg_field_count_t *job, size_t term, size_t part)
     return word;
 }
 
-/* counts[level] = bit `level` of the number of set terms, per replica; 33 levels. Words of one
- * level are added in pairs by a full adder, whose carries are the words of the next level. */
-FN void field_count(const rg_field_count_t *job, uint64_t *counts)
+/* counts[r] = number of set terms of replica r; fewer than 2^32 terms. */
+FN void field_count(const rg_field_count_t *job, uint64_t counts[RG_PLANE_BITS])
 {
-    enum { LEVELS = RG_FIELD_LEVELS };
     for (size_t part = 0; part < RG_K_PARTS; part++) {
-        vu64 total[LEVELS];
-        vu64 waiting[LEVELS];
-        for (size_t level = 0; level < LEVELS; level++) {
-            total[level] = (vu64){0};
-        }
-        size_t n = 0; /* bit `level` of n: a word waits there */
-        for (size_t term = job->first; term < job->stop; term++, n++) {
-            vu64 word = term_part(job, term, part);
-            size_t level = 0;
-            for (; (n >> level) & 1; level++) {
-                vu64 half = waiting[level] ^ word;
-                vu64 carry = (waiting[level] & word) | (half & total[level]);
-                total[level] ^= half;
-                word = carry;
+        counter_t counter;
+        memset(&counter, 0, sizeof counter);
+        for (size_t first = job->first; first < job->stop; first += COUNTER_BATCH) {
+            vu64 words[COUNTER_BATCH];
+            for (size_t i = 0; i < COUNTER_BATCH; i++) {
+                words[i] = (vu64){0};
+                if (first + i < job->stop) {
+                    words[i] = term_part(job, first + i, part);
+                }
             }
-            waiting[level] = word;
+            counter_add(&counter, words);
         }
-        for (size_t level = 0; level < LEVELS; level++) {
-            vu64 word = {0};
-            if ((n >> level) & 1) {
-                word = waiting[level];
+        vu64 planes[64];
+        memset(planes, 0, sizeof planes);
+        counter_close(&counter, planes);
+        transpose_lanes(planes);
+        for (size_t r = 0; r < 64; r++) {
+            for (size_t lane = 0; lane < PART_LANES; lane++) {
+                counts[64 * (part * PART_LANES + lane) + r] = planes[r][lane];
             }
-            for (size_t up = level; up < LEVELS; up++) {
-                vu64 carry = total[up] & word;
-                total[up] ^= word;
-                word = carry;
-            }
-        }
-        for (size_t level = 0; level < LEVELS; level++) {
-            *(vu64 *)&counts[level * RG_LANES + part * PART_LANES] = total[level];
         }
     }
 }
 
+#define EACH(do_) do_(0) do_(1) do_(2) do_(3) do_(4) do_(5) do_(6) do_(7)
+#define LOAD(c) vf64 sum##c = *(const vf64 *)&sums[c * PART_LANES];
+#define ADD(c) sum##c += (vf64)(size ^ ((word << (63 - base - c * PART_LANES)) & sign));
+#define STORE(c) *(vf64 *)&sums[c * PART_LANES] = sum##c;
+
+/* All terms, for the 8 vectors of replicas from bit `base` of a lane on: their sums stay in
+ * registers. A set bit adds. */
+INLINE void add_vectors(const rg_field_count_t *job, const double *sizes, size_t lane, int base,
+                        double *sums)
+{
+    const vu64 sign = (vu64){0} | UINT64_C(1) << 63;
+    vu64 lanes;
+    for (size_t i = 0; i < PART_LANES; i++) {
+        lanes[i] = i;
+    }
+    EACH(LOAD)
+    for (size_t term = job->first; term < job->stop; term++) {
+        uint64_t bits = ~job->flips[term];
+        for (size_t i = job->starts[term]; i < job->starts[term + 1]; i++) {
+            bits ^= job->spins[(size_t)job->sites[i] * RG_LANES + lane];
+        }
+        vu64 word = ((vu64){0} | bits) >> lanes;
+        vu64 size = (vu64)((vf64){0} + sizes[term]);
+        EACH(ADD)
+    }
+    EACH(STORE)
+}
+
+#undef EACH
+#undef LOAD
+#undef ADD
+#undef STORE
+
 /* sums[r] += size or -= size of each term in turn. */
 FN void field_add(const rg_field_count_t *job, const double *sizes, double *sums)
 {
-    vu64 lanes;
-    for (size_t lane = 0; lane < PART_LANES; lane++) {
-        lanes[lane] = lane;
-    }
-    for (size_t term = job->first; term < job->stop; term++) {
-        _Alignas(64) uint64_t words[RG_LANES];
-        for (size_t part = 0; part < RG_K_PARTS; part++) {
-            *(vu64 *)&words[part * PART_LANES] = term_part(job, term, part);
-        }
-        vu64 size = (vu64)((vf64){0} + sizes[term]);
-        for (size_t first = 0; first < RG_PLANE_BITS; first += PART_LANES) {
-            vu64 word = ((vu64){0} | (words[first / 64] >> (first % 64))) >> lanes;
-            vu64 minus = (~word & 1) << 63;
-            *(vf64 *)&sums[first] += (vf64)(size ^ minus);
-        }
+    for (size_t lane = 0; lane < RG_LANES; lane++) {
+        double *of_lane = &sums[64 * lane];
+        add_vectors(job, sizes, lane, 0, of_lane);
+#if RG_K_BYTES < 64
+        add_vectors(job, sizes, lane, RG_K_BYTES, of_lane + RG_K_BYTES);
+#endif
+#if RG_K_BYTES < 32
+        add_vectors(job, sizes, lane, 32, of_lane + 32);
+        add_vectors(job, sizes, lane, 48, of_lane + 48);
+#endif
     }
 }
