@@ -3,6 +3,8 @@
 import itertools
 import math
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +15,7 @@ from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neural_network import BernoulliRBM
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import check_estimator
+from threadpoolctl import threadpool_limits
 
 import rgdl
 from rgdl.rbm import RBM, EarlyStopping
@@ -300,20 +303,51 @@ def test_exact_gradient_learns_bars_and_stripes():
 
 @pytest.mark.filterwarnings("ignore:3 of 64 features")
 def test_digits_features_classify_as_well_as_those_of_bernoulli_rbm():
-    """The gallery's example, both with equal settings; accuracy within one row."""
+    """The gallery's example, equal settings: means over three fixed seeds.
+
+    Seeds spread by 0.006 in accuracy (three rows of 540, measured for both), so the
+    difference of the means has an error of 0.005; bound two of it. (Random features
+    do as well here: what a machine has learned is judged by likelihoods, above.)
+    """
     X, y = load_digits(return_X_y=True)
     X = (X / 16.0).astype(np.float32)
-    parts = train_test_split(X, y, test_size=0.3, random_state=0)
+    train, test, target, truth = train_test_split(X, y, test_size=0.3, random_state=0)
     common = {"learning_rate": 0.06, "batch_size": 10}
-    scores = []
-    for rbm in (
-        RBM(100, units="binary", n_epochs=10, rng=0, **common),
-        BernoulliRBM(n_components=100, n_iter=10, random_state=0, **common),
-    ):
+
+    def accuracy(rbm):
         chain = make_pipeline(rbm, LogisticRegression(C=100.0, max_iter=1000))
-        scores.append(chain.fit(parts[0], parts[2]).score(parts[1], parts[3]))
-    assert scores[0] >= scores[1] - 1 / len(parts[1])
-    assert scores[0] > 0.85
+        with threadpool_limits(1):  # many small products: threads cost tenfold
+            return chain.fit(train, target).score(test, truth)
+
+    ours, theirs = np.mean(
+        [
+            (
+                accuracy(RBM(100, units="binary", n_epochs=10, rng=seed, **common)),
+                accuracy(BernoulliRBM(100, n_iter=10, random_state=seed, **common)),
+            )
+            for seed in range(3)
+        ],
+        axis=0,
+    )
+    assert ours >= theirs - 0.01
+    assert ours > 0.85
+
+
+def test_training_takes_no_copy_of_the_data_in_float():
+    """20,000 x 1600 -> 400 within 250 MB, the interpreter and 32 MB of data included.
+
+    A float32 copy of the data alone takes 128 MB.
+    """
+    program = """
+import resource, numpy, rgdl
+data = numpy.random.default_rng(0).integers(0, 2, (20_000, 1600), dtype=numpy.uint8)
+rgdl.RBM(400, units="binary", n_epochs=1, rng=0, progress=False).fit(data)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 250
 
 
 # ------------------------------------------------------------------- estimator contract

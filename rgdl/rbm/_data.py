@@ -14,6 +14,9 @@ from rgdl.errors import DataWarning
 __all__ = ["Rows", "read_rows", "read_weights"]
 
 
+_CHUNK = 2048
+
+
 @dataclass(frozen=True)
 class Rows:
     """Rows of data in one of two forms, with the shape that each row had.
@@ -83,13 +86,19 @@ def _holds_units(rows: npt.NDArray[Any], units: str) -> bool:
     """Whether all is two-valued in these units; raises if it is so in the others."""
     low, other = (-1, 0) if units == "spin" else (0, -1)
     first = rows[:1]
-    if ((first == low) | (first == 1)).all() and ((rows == low) | (rows == 1)).all():
+    if ((first == low) | (first == 1)).all() and _only(rows, low):
         return rows.dtype.kind != "b" or units == "binary" or _refuse(rows, units)
     if ((first == other) | (first == 1)).all():
         both = (rows == other).any() and (rows == 1).any()
-        if rows.dtype.kind == "b" or (both and ((rows == other) | (rows == 1)).all()):
+        if rows.dtype.kind == "b" or (both and _only(rows, other)):
             return _refuse(rows, units)
     return False
+
+
+def _only(rows: npt.NDArray[Any], low: int) -> bool:
+    """Whether all values are `low` or 1; in parts, as each comparison is a copy."""
+    parts = (rows[first : first + _CHUNK] for first in range(0, len(rows), _CHUNK))
+    return all(((part == low) | (part == 1)).all() for part in parts)
 
 
 def _refuse(rows: npt.NDArray[Any], units: str) -> bool:

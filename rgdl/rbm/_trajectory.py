@@ -13,7 +13,7 @@ from rgdl._rng import Key, RngLike, draw_key
 from rgdl.rbm._annealing import anneal, base_bias, base_states, bennett
 from rgdl.rbm._log_z import Floats, LogZ, effective_number, mean_of_exponentials
 from rgdl.rbm._moments import Parameters, bits_values, free_energy
-from rgdl.rbm._tempered import temper
+from rgdl.rbm._tempered import ladder, temper
 
 __all__ = ["LogZTrajectory"]
 
@@ -389,23 +389,15 @@ class LogZTrajectory:
         self, states: Bits, machine: Parameters, spin: bool, workers: int
     ) -> Bits:
         """States after the rounds; `states` is not modified."""
-        base = base_bias(machine, spin)
-        real = machine.W.dtype
-        ladder = [
-            Parameters(
-                np.asarray(t * machine.W, real),
-                np.asarray(t * machine.b + (1 - t) * base, real),
-                np.asarray(t * machine.c, real),
-            )
-            for t in np.linspace(1.0, 0.0, len(states))
-        ]
+        betas = np.linspace(1.0, 0.0, len(states))
+        given = ladder(machine, betas, base_bias(machine, spin))
         purpose, key = _core.PURPOSE_RBM_GIBBS, self._key()
         workers = _validate.worker_count(workers)
         here = np.arange(len(states))[:, None]
         with blas_threads(workers):
             for step in range(self._steps):
                 states, source = temper(
-                    states, ladder, spin, 1, key, purpose, step, workers
+                    states, given, spin, 1, key, purpose, step, workers
                 )
                 pairs = np.arange(step % 2, len(states) - 1, 2)
                 self._swaps[pairs, 0] += 1

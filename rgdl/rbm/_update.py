@@ -73,13 +73,12 @@ def moved(
     """
     real = parameters.W.dtype
 
-    def stepped(old: npt.NDArray[Any], slope: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        slope *= rate
-        if momentum > 0.0:
-            slope += momentum * old
-        return slope.astype(real)
-
-    new_velocity = Parameters(*map(stepped, velocity, gradient))
+    new_velocity = Parameters(
+        *(
+            _stepped(old, slope, rate, momentum).astype(real)
+            for old, slope in zip(velocity, gradient, strict=True)
+        )
+    )
     vW, vb, vc = new_velocity
     if offsets is not None:
         vb = vb - vW @ offsets.hidden
@@ -89,3 +88,13 @@ def moved(
         Parameters(W + vW, (b + vb).astype(real), (c + vc).astype(real)),
         new_velocity,
     )
+
+
+def _stepped(
+    old: npt.NDArray[Any], slope: Floats, rate: float, momentum: float
+) -> Floats:
+    """Return the new velocity, in the place of the slope."""
+    slope *= rate
+    if momentum > 0.0:
+        slope += momentum * old
+    return slope
