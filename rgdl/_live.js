@@ -82,6 +82,7 @@ function render({ model, el }) {
   const set = model.get("settings");
   const root = add(el, "div", {
     class: "rgdl-live", role: "group", "aria-label": "Ising lattice and its block spins",
+    "data-lm-suppress-shortcuts": "true", // the slider's arrow keys are not JupyterLab's
   });
   const controls = add(root, "div", { class: "controls" });
   const label = add(controls, "label", {}, "temperature T/J ");
