@@ -82,7 +82,6 @@ function render({ model, el }) {
   const set = model.get("settings");
   const root = add(el, "div", {
     class: "rgdl-live", role: "group", "aria-label": "Ising lattice and its block spins",
-    "data-lm-suppress-shortcuts": "true", // the slider's arrow keys are not JupyterLab's
   });
   const controls = add(root, "div", { class: "controls" });
   const label = add(controls, "label", {}, "temperature T/J ");
@@ -183,6 +182,15 @@ function render({ model, el }) {
   };
 
   slider.addEventListener("input", () => setTemperature(Number(slider.value)));
+  slider.addEventListener("keydown", (event) => {
+    // JupyterLab takes the arrow keys' default action away, so it is done here
+    const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (!steps) return;
+    event.preventDefault();
+    event.stopPropagation();
+    slider.stepUp(steps);
+    setTemperature(Number(slider.value));
+  });
   toCritical.addEventListener("click", () => {
     setTemperature(1 / set.k_critical);
     slider.value = temperature;
