@@ -182,6 +182,15 @@ function render({ model, el }) {
   };
 
   slider.addEventListener("input", () => setTemperature(Number(slider.value)));
+  slider.addEventListener("keydown", (event) => {
+    // JupyterLab takes the arrow keys' default action away, so it is done here
+    const steps = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+    if (!steps) return;
+    event.preventDefault();
+    event.stopPropagation();
+    slider.stepUp(steps);
+    setTemperature(Number(slider.value));
+  });
   toCritical.addEventListener("click", () => {
     setTemperature(1 / set.k_critical);
     slider.value = temperature;

@@ -4,7 +4,8 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from importlib.util import find_spec
+from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +18,6 @@ from rgdl.ising import Ising
 from rgdl.rg import MajorityRule, Transform
 from rgdl.sampling import sample
 from rgdl.simulation import _backend
-
-if TYPE_CHECKING:
-    from rgdl._live_widget import LiveWidget
 
 __all__ = ["Frame", "LiveRun", "Session", "live"]
 
@@ -233,7 +231,7 @@ def live(
     *,
     levels: SupportsIndex = 3,
     rng: RngLike = None,
-) -> "LiveWidget":
+) -> Any:
     r"""Show a moving lattice beside its block spins in a notebook.
 
     Parameters
@@ -274,12 +272,12 @@ def live(
     >>> model = rgdl.Ising((128, 128), T=2.3)
     >>> rgdl.live(model, transform=rgdl.rg.MajorityRule())  # doctest: +SKIP
     """
-    try:
-        from rgdl._live_widget import LiveWidget
-    except ImportError as missing:
+    from rgdl._live_widget import make_widget  # which knows this module
+
+    if find_spec("anywidget") is None:
         raise ImportError(
             "rgdl.live shows a widget and needs anywidget: "
             "pip install 'rgdl[notebooks]'"
-        ) from missing
+        )
     rule = MajorityRule() if transform is None else transform
-    return LiveWidget(Session(LiveRun(model, rule, levels=levels, rng=rng)))
+    return make_widget(Session(LiveRun(model, rule, levels=levels, rng=rng)))

@@ -3,41 +3,40 @@
 from pathlib import Path
 from typing import Any
 
-import anywidget
-import traitlets
-
 from rgdl._live import COLDEST, HOTTEST, Session
 from rgdl._plot_style import DOWN, UP
 from rgdl.exact import K_CRITICAL
 
-__all__ = ["LiveWidget"]
+__all__ = ["make_widget"]
 
 _HERE = Path(__file__).parent
 
 
-class LiveWidget(anywidget.AnyWidget):
-    """A page that asks for frames; see `rgdl.live`."""
+def make_widget(session: Session) -> Any:
+    """Make a page that asks for frames; see `rgdl.live`."""
+    import anywidget  # only here: the extra [notebooks] need not be installed
+    import traitlets
 
-    _esm = (_HERE / "_live.js").read_text(encoding="utf-8")
-    _css = (_HERE / "_live.css").read_text(encoding="utf-8")
-    settings = traitlets.Dict().tag(sync=True)
+    class LiveWidget(anywidget.AnyWidget):
+        _esm = (_HERE / "_live.js").read_text(encoding="utf-8")
+        _css = (_HERE / "_live.css").read_text(encoding="utf-8")
+        settings = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, session: Session) -> None:
-        super().__init__(
-            settings={
-                "shapes": [list(shape) for shape in session.run.shapes],
-                "rule": repr(session.run.transform),
-                "temperature": session.run.temperature,
-                "coldest": COLDEST,
-                "hottest": HOTTEST,
-                "k_critical": K_CRITICAL,
-                "down": DOWN,
-                "up": UP,
-            }
-        )
-        self.session = session
-        self.on_msg(self._on_message)
+        def answer(self, widget: Any, message: Any, buffers: Any) -> None:
+            self.send(*session.answer(message))
 
-    def _on_message(self, widget: Any, message: Any, buffers: Any) -> None:
-        content, images = self.session.answer(message)
-        self.send(content, images)
+    run = session.run
+    widget = LiveWidget(
+        settings={
+            "shapes": [list(shape) for shape in run.shapes],
+            "rule": repr(run.transform),
+            "temperature": run.temperature,
+            "coldest": COLDEST,
+            "hottest": HOTTEST,
+            "k_critical": K_CRITICAL,
+            "down": DOWN,
+            "up": UP,
+        }
+    )
+    widget.on_msg(widget.answer)
+    return widget

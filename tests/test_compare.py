@@ -137,6 +137,13 @@ def test_large_lattices_have_exponents():
         assert rgdl.plot.comparison(table, quantity=quantity, ax=ax) is ax
 
 
+@pytest.mark.parametrize(("n", "K"), [(8, 0.5), (12, 1.1), (8, -0.3)])
+def test_decimated_rings_read_their_flowed_coupling(n, K):
+    table = rg.compare(rgdl.Ising(n, K=K), {"copy": rg.Decimation()})
+    expected = math.log(math.cosh(2 * K)) / 2
+    assert table["copy"].k_eff[0] == pytest.approx(expected, abs=1e-12)
+
+
 def test_machines_are_compared_by_their_layer():
     model = rgdl.Ising(8, K=0.5)
     rbm = rgdl.mapping.block_machine(8, 0.5)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 import numpy as np
@@ -164,9 +165,9 @@ class FakeWidget(traitlets.HasTraits):
 @pytest.fixture
 def anywidget(monkeypatch):
     fake = ModuleType("anywidget")
+    fake.__spec__ = ModuleSpec("anywidget", None)
     fake.AnyWidget = FakeWidget
     monkeypatch.setitem(sys.modules, "anywidget", fake)
-    monkeypatch.delitem(sys.modules, "rgdl._live_widget", raising=False)
 
 
 def test_widget_passes_messages_on(anywidget):
@@ -184,8 +185,7 @@ def test_widget_passes_messages_on(anywidget):
 
 
 def test_without_the_extra_the_cure_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "anywidget", None)
-    monkeypatch.delitem(sys.modules, "rgdl._live_widget", raising=False)
+    monkeypatch.setattr(_live, "find_spec", {"anywidget": None}.__getitem__)
     with pytest.raises(ImportError, match=r"pip install 'rgdl\[notebooks\]'"):
         rgdl.live(rgdl.Ising((16, 16), T=2.3))
 

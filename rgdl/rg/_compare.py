@@ -6,6 +6,7 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
 
 from rgdl import _validate
 from rgdl._rng import RngLike, draw_key
@@ -245,12 +246,13 @@ class _One:
             return _NONE, _NONE
         model = Ising(self.torus, K=1.0, periodic=self.model.periodic)
         energy = self._mean(model.energy(self.h))
-        if len(self.torus) != 2 or not all(self.model.periodic):
+        if len(self.torus) > 2 or not all(self.model.periodic):
             return energy, _NONE
-        shape = (self.torus[0], self.torus[1])
         try:
-            k = float(k_eff(energy[0], shape))
-            ends = [float(k_eff(energy[0] + x * energy[1], shape)) for x in (-1, 1)]
+            k = _thermometer(energy[0], self.torus)
+            ends = [
+                _thermometer(energy[0] + x * energy[1], self.torus) for x in (-1, 1)
+            ]
         except ValueError:
             return energy, _NONE
         return energy, (k, abs(ends[1] - ends[0]) / 2)
@@ -312,6 +314,20 @@ class _One:
             (float(run.y_t[0, -1]), float(run.y_t_error[0, -1])),
             (float(run.y_h[0, -1]), float(run.y_h_error[0, -1])),
         )
+
+
+def _thermometer(energy: float, shape: tuple[int, ...]) -> float:
+    """Coupling of the ring or torus of that size with that energy per site."""
+    if len(shape) == 2:
+        return float(k_eff(energy, (shape[0], shape[1])))
+    n = shape[0]
+
+    def gap(
+        t: float,
+    ) -> float:  # t = tanh K; the ring's energy is -(t + t^{n-1})/(1 + t^n)
+        return energy + (t + t ** (n - 1)) / (1 + t**n)
+
+    return math.atanh(float(brentq(gap, -1.0 + 1e-15, 1.0 - 1e-15, xtol=1e-15)))
 
 
 def _shape_of(
