@@ -158,8 +158,10 @@ class DBN(BeliefSampler, TransformerMixin, BaseEstimator):
 
     def _prototypes(self, depth: int) -> list[RBM]:
         """Return one checked prototype for each layer."""
-        given = RBM(units="binary") if self.rbm is None else self.rbm
-        prototypes = list(given) if isinstance(given, tuple | list) else [given] * depth
+        given: Any = RBM(units="binary") if self.rbm is None else self.rbm
+        prototypes: list[RBM] = (
+            list(given) if isinstance(given, tuple | list) else [given] * depth
+        )
         for prototype in prototypes:
             if not isinstance(prototype, RBM):
                 name = type(prototype).__name__

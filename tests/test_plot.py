@@ -141,7 +141,7 @@ def test_training_draws_the_error_on_its_own_axis(ax):
     plot.training(HISTORY, ax=ax)
     assert len(ax.figure.axes) == 2
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["free energy data", "free energy model", "reconstruction error"]
+    assert labels == ["data", "chains", "reconstruction error"]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_bad_input_is_named(draw, message):
         draw()
 
 
-def test_training_shows_a_machine_from_six_sides():
+def test_training_shows_a_machine_from_all_sides():
     import matplotlib.pyplot as plt
 
     import rgdl
@@ -170,11 +170,19 @@ def test_training_shows_a_machine_from_six_sides():
     for X in (s, s.reshape(300, 16), s.reshape(300, 2, 2, 4)):
         rbm = rgdl.RBM(9, n_epochs=3, rng=0, progress=False)
         axes = plot.training(rbm.fit(X[:200], validation=X[200:]))
-        assert axes.shape == (2, 3)
-        assert all(panel.has_data() for panel in axes.flat)
-        assert len(axes[1, 1].lines) == 3  # chains, held-out data, zero
+        assert axes.shape == (2, 4)
+        assert all(panel.has_data() for panel in axes.flat[:7])
+        assert len(axes[1, 1].lines) == 2  # held-out data, zero
+        assert axes[0, 1].images[0].get_array().shape == (100, 9)
         axes[0, 0].figure.canvas.draw()
         plt.close(axes[0, 0].figure)
     ising = rgdl.RBM.from_ising(rgdl.Ising((4, 4), K=0.4))
-    assert plot.training(ising).shape == (2, 3)  # nothing was trained
+    axes = plot.training(ising)
+    assert axes[1, 3].texts[0].get_text() == "Nothing was trained."
+    well = rgdl.RBM(9, n_epochs=20, learning_rate=[0.1] * 19 + [0.01], rng=0).fit(s)
+    assert plot.training(well)[1, 3].texts[0].get_text() == "No rule is broken."
+    sick = rgdl.RBM(9, n_epochs=3, learning_rate=5.0, rng=0, progress=False).fit(s)
+    words = plot.training(sick)[1, 3].texts[0].get_text()
+    assert words.replace("\n", " ") == "  ".join(sick.diagnose())
+    assert "lower learning_rate" in words.replace("\n", " ")
     plt.close("all")

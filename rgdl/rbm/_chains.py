@@ -15,7 +15,7 @@ from rgdl.rbm._annealing import base_bias
 from rgdl.rbm._log_z import Floats
 from rgdl.rbm._moments import Parameters, bits_values
 from rgdl.rbm._start import random_bits
-from rgdl.rbm._tempered import temper
+from rgdl.rbm._tempered import ladder, temper
 
 __all__ = ["Tempered", "clamp_mask", "temper_chains"]
 
@@ -90,17 +90,9 @@ def temper_chains(
     states with probability min(1, f_t(v') f_t'(v) / f_t(v) f_t'(v')), even and odd
     pairs in turn (Desjardins et al., AISTATS 2010, 145).
     """
-    W, b, c = parameters
-    base = base_bias(parameters, spin)
+    b = parameters.b
     betas = np.linspace(0.0, 1.0, n_betas)
-    machines = [
-        Parameters(
-            np.asarray(t * W, W.dtype),
-            np.asarray(t * b + (1 - t) * base, W.dtype),
-            np.asarray(t * c, W.dtype),
-        )
-        for t in betas
-    ]
+    given = ladder(parameters, betas, base_bias(parameters, spin))
     key = draw_key(rng)
     states = random_bits(key, n_betas * chains, len(b)).reshape(n_betas, chains, -1)
     result = np.empty((chains, draws, len(b)), dtype=np.int8)
@@ -110,7 +102,7 @@ def temper_chains(
     purpose = _core.PURPOSE_RBM_SAMPLE
     with Progress("tempering", progress) as update, blas_threads(workers):
         for t in range(rounds):
-            states, source = temper(states, machines, spin, 1, key, purpose, t, workers)
+            states, source = temper(states, given, spin, 1, key, purpose, t, workers)
             journeys.move(source)
             draw, rest = divmod(t - burn_in, thin)
             if t >= burn_in:

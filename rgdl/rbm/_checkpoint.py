@@ -40,6 +40,7 @@ _ARRAYS = {
     "_hidden": ("hidden",),
     "_cursor": ("cursor",),
     "hidden_means_": ("hidden_means",),
+    "hidden_activations_": ("hidden_activations",),
     "feature_names_in_": ("feature_names",),
 }
 

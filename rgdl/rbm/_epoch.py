@@ -24,7 +24,7 @@ from rgdl.rbm._moments import (
     unit_means,
 )
 from rgdl.rbm._settings import Settings
-from rgdl.rbm._tempered import temper, uniforms
+from rgdl.rbm._tempered import ladder, temper, uniforms
 from rgdl.rbm._update import Offsets, centred, decayed, moved, pulled
 
 __all__ = ["ACTIVITY_RATE", "OFFSET_RATE", "run_epoch"]
@@ -192,20 +192,17 @@ def _values(
 
 
 def _tempered(
-    chains: Bits, given: Parameters, settings: Settings, key: Key, number: int
+    chains: Bits, machine: Parameters, settings: Settings, key: Key, number: int
 ) -> tuple[Bits, int]:
     """Chains of every replica, the machine's own first, after a round; swaps made.
 
     Replica r has W, b and c times 1 - r / (R - 1): from the machine to fair units.
     """
     n_replicas = settings.n_temperatures
-    machines = [
-        Parameters(*(np.asarray(beta * array, array.dtype) for array in given))
-        for beta in np.linspace(1.0, 0.0, n_replicas)
-    ]
+    given = ladder(machine, np.linspace(1.0, 0.0, n_replicas))
     states, source = temper(
         chains.reshape(n_replicas, -1, chains.shape[1]),
-        machines,
+        given,
         settings.spin,
         settings.k,
         key,

@@ -100,6 +100,8 @@ class RBM(Sampler):
         than 128 units).
     hidden_means_ : ndarray, shape (n_hidden,)
         Means of the hidden units over at most 1000 rows, after training.
+    hidden_activations_ : ndarray, shape (at most 100, n_hidden)
+        E[h | v] of rows of the data, after training.
     lattice_shape_ : tuple of int
         Shape of one row of the data.
     n_features_in_ : int

@@ -3,20 +3,44 @@
 Desjardins et al., AISTATS 2010, 145; Cho, Raiko and Ilin, IJCNN 2010.
 """
 
-import itertools
-from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rgdl import _core
+from rgdl._blas import matmul
 from rgdl._rng import Key
-from rgdl.rbm._moments import Parameters, bits_values, free_energy
+from rgdl.rbm._moments import Parameters, bits_values
 
-__all__ = ["exchange", "temper", "uniforms"]
+__all__ = ["Ladder", "exchange", "ladder", "temper", "uniforms"]
 
 Bits = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float64]
+
+
+class Ladder(NamedTuple):
+    """A machine at several inverse temperatures t, with biases t b + (1 - t) base."""
+
+    betas: Floats
+    base: Floats
+    whole: Parameters  # the machine in float64
+    rungs: list[Parameters]  # scaled, in its own dtype
+
+
+def ladder(machine: Parameters, betas: Floats, base: Floats | None = None) -> Ladder:
+    """Scale a machine; without a base it ends at fair units."""
+    W, b, c = machine
+    base = np.zeros(len(b)) if base is None else base
+    rungs = [
+        Parameters(
+            np.asarray(t * W, W.dtype),
+            np.asarray(t * b + (1 - t) * base, W.dtype),
+            np.asarray(t * c, W.dtype),
+        )
+        for t in betas.tolist()
+    ]
+    return Ladder(betas, base, machine.as_float64(), rungs)
 
 
 def uniforms(key: Key, purpose: int, index: int, n: int) -> Floats:
@@ -63,9 +87,30 @@ def exchange(
     return source, accepted
 
 
+def _energies(states: Bits, given: Ladder, spin: bool, parity: int) -> Floats:
+    """Free energies as `exchange` takes them: of pairs that may change places.
+
+    One product with W serves a state at both temperatures.
+    """
+    W, b, c = given.whole
+    n_replicas, n = states.shape[:2]
+    energies = np.full((n_replicas, n_replicas, n), np.nan)
+    for first in range(parity, n_replicas - 1, 2):
+        pair = (first, first + 1)
+        for s in pair:
+            v = bits_values(states[s], len(b), spin).astype(np.float64)
+            inputs = matmul(W, v, transpose_a=True, transpose_b=True)
+            ends = v @ b, v @ given.base
+            for r in pair:
+                t = float(given.betas[r])
+                soft = _core.unit_sums(t * inputs, t * c, spin)
+                energies[r, s] = -(t * ends[0] + (1 - t) * ends[1]) - soft
+    return energies
+
+
 def temper(
     states: Bits,
-    machines: Sequence[Parameters],
+    given: Ladder,
     spin: bool,
     k: int,
     key: Key,
@@ -78,8 +123,8 @@ def temper(
     Parameters
     ----------
     states : ndarray of uint64, shape (n_replicas, n, words)
-        Of every machine's chains; not modified.
-    machines : sequence of Parameters
+        Of every rung's chains; not modified.
+    given : Ladder
     purpose : int
         Of the Gibbs steps' streams.
     step : int
@@ -93,8 +138,8 @@ def temper(
     """
     n_replicas, n_chains = states.shape[:2]
     states = states.copy()
-    hidden = np.zeros((n_chains, -(-len(machines[0].c) // 64)), dtype=np.uint64)
-    for r, machine in enumerate(machines):
+    hidden = np.zeros((n_chains, -(-len(given.whole.c) // 64)), dtype=np.uint64)
+    for r, machine in enumerate(given.rungs):
         _core.rbm_gibbs(
             *machine,
             spin,
@@ -108,13 +153,7 @@ def temper(
             workers,
             None,
         )
-    n_visible = len(machines[0].b)
-    values = [bits_values(state, n_visible, spin) for state in states]
-    energies = np.full((n_replicas, n_replicas, n_chains), np.nan)
-    for first in range(step % 2, n_replicas - 1, 2):
-        pair = (first, first + 1)
-        for r, s in itertools.product(pair, pair):
-            energies[r, s] = free_energy(values[s], machines[r].as_float64(), spin)
+    energies = _energies(states, given, spin, step % 2)
     draws = uniforms(key, _core.PURPOSE_RBM_TEMPER, step, n_replicas * n_chains)
     source, _ = exchange(energies, draws.reshape(n_replicas, n_chains), step % 2)
     return np.take_along_axis(states, source[:, :, None], axis=0), source
