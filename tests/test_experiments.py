@@ -207,7 +207,10 @@ def test_interrupted_run_goes_on_to_the_same_bits(
         patch.setattr(_run._coarse, "measure", stop)
         with pytest.raises(KeyboardInterrupt) as caught:
             mehta_schwab.run(TINY, rng=5, progress=False, out=tmp_path)
-    assert caught.value.__notes__ == ["stopped in stage 'coarse'"]
+    assert caught.value.__notes__ == [
+        "stopped in stage 'coarse'",
+        "the same command goes on from there",
+    ]
     assert not (tmp_path / "report.html").exists()
     with monkeypatch.context() as patch:
         patch.setattr(_run._data, "draw", stop)  # finished stages are read

@@ -58,11 +58,12 @@ def ring_flow(n_sites: int, K: float) -> dict[str, Any]:
         log_z.append(abs(float(_log_sum(log_weight)) - shift - _ring_log_z(n, here)))
         sites.append(n // 2)
         couplings.append(float(read["nn"]))
-    exact = np.asarray(rgdl.rg.decimate_chain(K, len(sites) - 1).couplings)[:, 0]
+    flow = rgdl.rg.decimate_chain(K, len(sites) - 1)
+    exact = np.asarray(flow.couplings)[:, 0].tolist()
     return {
         "sites": sites,
         "K": couplings,
-        "closed_form": exact.tolist(),
+        "closed_form": exact,
         "deviation": [abs(a - b) for a, b in zip(couplings, exact, strict=True)],
         "other_couplings": other,
         "log_z_deviation": log_z,

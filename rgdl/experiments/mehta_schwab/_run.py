@@ -95,7 +95,12 @@ def run(
     # one thread for the dense products, so that their bits do not depend on `workers`
     with Progress("mehta-schwab", progress) as update, blas_threads(1):
         stages = Stages(_shares(settings), update, folder)
-        numbers, report = _measure(settings, key, workers, stages, out)
+        try:
+            numbers, report = _measure(settings, key, workers, stages, out)
+        except KeyboardInterrupt as stop:
+            if out is not None:
+                stop.add_note("the same command goes on from there")
+            raise
     report.numbers = numbers
     report.provenance = _provenance(settings, key, workers, stages)
     if out is not None:
