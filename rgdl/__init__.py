@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import rgdl.receptive as receptive
     import rgdl.rg as rg
     import rgdl.stats as stats
+    from rgdl._live import live
     from rgdl.bits import pack, unpack
     from rgdl.config import show_config
     from rgdl.couplings import Couplings, LatticeCouplings
@@ -64,6 +65,7 @@ __all__ = [
     "Trace",
     "exact",
     "fss",
+    "live",
     "mapping",
     "observables",
     "pack",
@@ -92,6 +94,7 @@ _HOME = {
     "LatticeCouplings": "couplings",
     "Report": "report",
     "Trace": "trace",
+    "live": "_live",
     "pack": "bits",
     "reproduce": "experiments",
     "sample": "sampling",

@@ -44,15 +44,14 @@ def matmul(
     transpose_a: bool = False,
     transpose_b: bool = False,
     scale: float = 1.0,
-    add_to: npt.NDArray[Any] | None = None,
+    out: npt.NDArray[Any] | None = None,
+    add: bool = False,
 ) -> npt.NDArray[Any]:
-    """``scale op(a) op(b)``, added in place to `add_to` if that is given."""
+    """``scale op(a) op(b)``, written to `out` or added to it."""
     a, b = np.ascontiguousarray(a), np.ascontiguousarray(b)
-    if add_to is None:
+    if out is None:
         shape = (a.shape[transpose_a], b.shape[1 - transpose_b])
         out = np.empty(shape, dtype=a.dtype)
-    else:
-        out = add_to
     _core.gemm(
         _ROUTINES[a.dtype],
         a,
@@ -61,6 +60,6 @@ def matmul(
         transpose_a,
         transpose_b,
         scale,
-        0.0 if add_to is None else 1.0,
+        1.0 if add else 0.0,
     )
     return out

@@ -1,4 +1,4 @@
-"""Pictures of couplings and of coarse-grainings side by side."""
+"""Pictures of couplings, of their flows, of coarse-grainings side by side."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from rgdl._validate import one_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["comparison", "couplings"]
+__all__ = ["comparison", "couplings", "exponents", "flow_diagram"]
 
 _SCALARS = {
     "nn": "nearest-neighbour coupling of H_push",
@@ -158,3 +158,151 @@ def couplings(
     if names is not None:
         ax.legend(frameon=False)
     return ax
+
+
+def exponents(result: Any, *, sector: str = "even", ax: "Axes | None" = None) -> "Axes":
+    """Draw what `rgdl.rg.mcrg` found: exponents over the number of couplings.
+
+    Parameters
+    ----------
+    result : rgdl.rg.MCRGResult
+        One line per step of the renormalisation.
+    sector : {"even", "odd"}
+        y_t from the even or y_h from the odd operators.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The grey line is Onsager's value, 1 or 15/8.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> import rgdl
+    >>> model = rgdl.Ising((16, 16), K=rgdl.exact.K_CRITICAL)
+    >>> run = rgdl.rg.mcrg(model, rgdl.rg.MajorityRule(), levels=2, n=1000, rng=0)
+    >>> rgdl.plot.exponents(run, ax=Figure().add_subplot()).get_ylabel()
+    'y_t'
+    """
+    one_of(sector, "sector", ("even", "odd"))
+    even = sector == "even"
+    values, errors = (
+        (result.y_t, result.y_t_error) if even else (result.y_h, result.y_h_error)
+    )
+    ax = axes(ax)
+    ax.axhline(1.0 if even else 1.875, color=FRAME, linewidth=0.8)
+    counts = np.arange(1, values.shape[1] + 1)
+    for level, (value, error) in enumerate(zip(values, errors, strict=True)):
+        ax.errorbar(
+            counts + 0.06 * (level - 0.5 * (len(values) - 1)),
+            value,
+            error,
+            color=LINES[level % len(LINES)],
+            marker=MARKERS[level % len(MARKERS)],
+            capsize=2,
+            label=f"step {level} to {level + 1}",
+        )
+    ax.set_xticks(counts)
+    ax.set_xlabel(f"number of {sector} couplings")
+    ax.set_ylabel("y_t" if even else "y_h")
+    quiet(ax)
+    ax.legend(frameon=False)
+    return ax
+
+
+def flow_diagram(
+    flows: Sequence[Any],
+    *,
+    plane: tuple[str, str] = ("nn", "nnn"),
+    points: Sequence[Any] = (),
+    ax: "Axes | None" = None,
+) -> "Axes":
+    """Draw flows from many starts, and fixed points, in a plane of two couplings.
+
+    Parameters
+    ----------
+    flows : sequence of rgdl.rg.Flow
+        One arrow per step, from each start on. Colours tell which end above and which
+        below the (first) fixed point, along the first of the two couplings.
+    plane : pair of str, default ("nn", "nnn")
+        Labels of the couplings along the axes; of the others the flow is a projection.
+    points : sequence of rgdl.rg.FixedPoint
+        Marked where they are.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        It shows the starts and the fixed points; what flows farther away is cut off.
+
+    Raises
+    ------
+    ValueError
+        When there is no flow, or one has no such couplings.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> import numpy as np
+    >>> import rgdl
+    >>> point = rgdl.rg.niemeijer_van_leeuwen()
+    >>> flows = [rgdl.rg.niemeijer_van_leeuwen_flow([K, K2], 12)
+    ...          for K in np.linspace(0.2, 0.36, 5) for K2 in (-0.04, 0.02)]
+    >>> ax = rgdl.plot.flow_diagram(
+    ...     flows, plane=("nn", "2nd"), points=[point], ax=Figure().add_subplot())
+    >>> ax.get_xlabel(), len(ax.collections)
+    ('coupling nn', 11)
+    """
+    if not len(flows):
+        raise ValueError("flows must hold at least one flow, got none")
+    paths = [_path(flow, plane) for flow in flows]
+    fixed = np.array([_path(point, plane)[0] for point in points]).reshape(-1, 2)
+    starts = np.array([path[0] for path in paths])
+    shown = np.concatenate([starts, fixed])
+    middle = (fixed if len(fixed) else starts.mean(axis=0, keepdims=True))[0, 0]
+    ax = axes(ax)
+    for path in paths:
+        steps = np.diff(path, axis=0)
+        ax.quiver(
+            *path[:-1].T,
+            *steps.T,
+            angles="xy",
+            scale_units="xy",
+            scale=1.0,
+            width=0.003,
+            headwidth=4.5,
+            headlength=6.0,
+            headaxislength=5.0,
+            minlength=0.0,
+            color=LINES[1 if path[-1, 0] > middle else 0],
+        )
+        ax.plot(*path[0], ".", color=FRAME, markersize=4)
+    if len(fixed):
+        ax.scatter(
+            fixed[:, 0], fixed[:, 1], s=60, color="white", edgecolor="black", zorder=3
+        )
+    margin = 0.06 * np.maximum(np.ptp(shown, axis=0), 1e-3)
+    (left, bottom), (right, top) = (
+        shown.min(axis=0) - margin,
+        shown.max(axis=0) + margin,
+    )
+    ax.set(xlim=(left, right), ylim=(bottom, top))
+    ax.set_xlabel(f"coupling {plane[0]}")
+    ax.set_ylabel(f"coupling {plane[1]}")
+    quiet(ax)
+    return ax
+
+
+def _path(flow: Any, plane: tuple[str, str]) -> Any:
+    """Two couplings of a flow or of a fixed point, one row per step, while finite."""
+    labels = tuple(getattr(flow, "labels", ()))
+    if not set(plane) <= set(labels):
+        raise ValueError(
+            f"plane must name two of the couplings {labels}, got {tuple(plane)}"
+        )
+    rows = np.atleast_2d(flow.couplings)[:, [labels.index(name) for name in plane]]
+    lost = ~np.isfinite(rows).all(axis=1)
+    return rows[: np.argmax(lost)] if lost.any() else rows

@@ -1,6 +1,9 @@
 """Deep belief networks: Boltzmann machines trained greedily on top of each other."""
 
 import math
+import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -10,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from rgdl import _validate
 from rgdl._belief import likelihood_bound
+from rgdl._belief_draws import BeliefSampler
+from rgdl._belief_files import read_layers, stack_key, write_layers
 from rgdl._progress import Progress
 from rgdl._rng import RngLike, draw_key
 from rgdl._units import Packed, pack_units
@@ -19,7 +24,7 @@ from rgdl.receptive import FieldSizes, field_sizes, half_maximum
 __all__ = ["DBN"]
 
 
-class DBN(TransformerMixin, BaseEstimator):
+class DBN(BeliefSampler, TransformerMixin, BaseEstimator):
     """Stack of restricted Boltzmann machines, trained layer by layer.
 
     Layer 0 is trained on the data, every further one on one keyed sample of the
@@ -30,9 +35,10 @@ class DBN(TransformerMixin, BaseEstimator):
     ----------
     layers : tuple of int, default (400, 100, 25)
         Hidden units of each layer, from the data upwards.
-    rbm : RBM, optional
-        Prototype of every layer: its parameters are used with `n_hidden` replaced;
-        its `rng` keys the whole stack. By default ``RBM(units="binary")``.
+    rbm : RBM or sequence of RBM, optional
+        Prototype of every layer, or one for each, all of the same units: its parameters
+        are used with `n_hidden` replaced. The `rng` of the first keys the whole stack.
+        By default ``RBM(units="binary")``.
 
     Attributes
     ----------
@@ -60,12 +66,21 @@ class DBN(TransformerMixin, BaseEstimator):
     """
 
     def __init__(
-        self, layers: tuple[int, ...] = (400, 100, 25), *, rbm: RBM | None = None
+        self,
+        layers: tuple[int, ...] = (400, 100, 25),
+        *,
+        rbm: RBM | Sequence[RBM] | None = None,
     ) -> None:
         self.layers = layers
         self.rbm = rbm
 
-    def fit(self, X: npt.ArrayLike, y: object = None) -> Self:
+    def fit(
+        self,
+        X: npt.ArrayLike,
+        y: object = None,
+        *,
+        checkpoint: str | os.PathLike[str] | None = None,
+    ) -> Self:
         r"""Train the layers, from the data upwards.
 
         Parameters
@@ -73,6 +88,9 @@ class DBN(TransformerMixin, BaseEstimator):
         X : array_like, shape (n, features) or (n, \*lattice)
             Two-valued rows in the prototype's units.
         y : ignored
+        checkpoint : path, optional
+            Folder with one file per layer, see `RBM.fit`; made if it is not there.
+            Training that was cut goes on from it, to the same bits as in one go.
 
         Returns
         -------
@@ -97,10 +115,10 @@ class DBN(TransformerMixin, BaseEstimator):
         sizes = [_validate.count(size, "every entry of layers") for size in self.layers]
         if not sizes:
             raise ValueError("layers must name at least one layer, got ()")
-        prototype = RBM(units="binary") if self.rbm is None else self.rbm
-        if not isinstance(prototype, RBM):
-            raise TypeError(f"rbm must be a rgdl.RBM, got {type(prototype).__name__}")
-        key = draw_key(prototype.rng)
+        prototypes = self._prototypes(len(sizes))
+        prototype = prototypes[0]
+        folder = None if checkpoint is None else Path(checkpoint)
+        key = stack_key(folder, prototype.rng)
         self.key_ = tuple(int(word) for word in key)
         keys = np.random.default_rng(key.tolist())
         try:
@@ -115,7 +133,7 @@ class DBN(TransformerMixin, BaseEstimator):
         self.layers_: list[RBM] = []
         with Progress("DBN", prototype.progress) as update:
             for depth, size in enumerate(sizes):
-                layer = clone(prototype).set_params(
+                layer = clone(prototypes[depth]).set_params(
                     n_hidden=size,
                     rng=np.random.SeedSequence(draw_key(keys).tolist()),
                     progress=False,
@@ -125,13 +143,40 @@ class DBN(TransformerMixin, BaseEstimator):
                     update((depth + done) / len(sizes))
 
                 below = f"hidden units of layer {depth - 1} (dead or saturated)"
-                layer._fit_packed(data, part, below if depth else "features of X")
+                layer._fit_packed(
+                    data,
+                    part,
+                    below if depth else "features of X",
+                    None if folder is None else folder / f"layer-{depth}.npz",
+                )
                 self.layers_.append(layer)
                 key = draw_key(keys)  # of the sample that the next layer learns
                 if depth + 1 < len(sizes):
                     _, hidden = layer._draw(data.bits, 1, key)
                     data = Packed(hidden, (size,))
         return self
+
+    def _prototypes(self, depth: int) -> list[RBM]:
+        """Return one checked prototype for each layer."""
+        given: Any = RBM(units="binary") if self.rbm is None else self.rbm
+        prototypes: list[RBM] = (
+            list(given) if isinstance(given, tuple | list) else [given] * depth
+        )
+        for prototype in prototypes:
+            if not isinstance(prototype, RBM):
+                name = type(prototype).__name__
+                raise TypeError(f"rbm must be a rgdl.RBM or one per layer, got {name}")
+        if len(prototypes) != depth:
+            raise ValueError(
+                f"rbm must have one prototype for each of {depth} layers, got "
+                f"{len(prototypes)}"
+            )
+        units = {prototype.units for prototype in prototypes}
+        if len(units) > 1:
+            raise ValueError(
+                f"rbm must have the same units in all, got {sorted(units)}"
+            )
+        return prototypes
 
     def _means(self, X: npt.ArrayLike) -> npt.NDArray[Any]:
         check_is_fitted(self, "layers_")
@@ -196,147 +241,6 @@ class DBN(TransformerMixin, BaseEstimator):
             means = layer._means_down(means)
         return means.reshape(-1, *self.lattice_shape_)
 
-    def sample(self, n: int, *, steps: int = 1000, rng: RngLike = None) -> Any:
-        r"""Draw from the network: Gibbs steps in the top machine, then down once.
-
-        Parameters
-        ----------
-        n : int
-        steps : int, default 1000
-            Gibbs steps of the top machine, from fair units.
-        rng : None, int, SeedSequence, BitGenerator or Generator
-
-        Returns
-        -------
-        ndarray of int8 (spin) or uint8 (binary), shape (n, \*lattice_shape_)
-
-        Raises
-        ------
-        ValueError, TypeError
-            When n or steps is not positive.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
-        >>> rbm = rgdl.RBM(units="spin", n_epochs=1, rng=1)
-        >>> rgdl.DBN((8, 2), rbm=rbm).fit(s).sample(3, steps=10, rng=0).shape
-        (3, 4, 4)
-        """
-        check_is_fitted(self, "layers_")
-        generator = np.random.default_rng(rng)
-        states = self.layers_[-1].sample(n, steps=steps, rng=generator)
-        for layer in reversed(self.layers_[:-1]):
-            states = layer.sample_visible(states, rng=generator)
-        return states.reshape(-1, *self.lattice_shape_)
-
-    def sample_hidden(
-        self, X: npt.ArrayLike, layer: int = -1, *, rng: RngLike = None
-    ) -> Any:
-        r"""Draw the hidden units of a layer by a pass of samples upwards.
-
-        Parameters
-        ----------
-        X : array_like, shape (n, features) or (n, \*lattice)
-        layer : int, default -1
-            0 is the layer on the data; negative counts from the top.
-        rng : None, int, SeedSequence, BitGenerator or Generator
-
-        Returns
-        -------
-        ndarray of int8 (spin) or uint8 (binary), shape (n, layers[layer])
-
-        Raises
-        ------
-        ValueError, TypeError
-            As `RBM.sample_hidden`, or when there is no such layer.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
-        >>> rbm = rgdl.RBM(units="spin", n_epochs=1, rng=1)
-        >>> rgdl.DBN((8, 2), rbm=rbm).fit(s).sample_hidden(s, 0, rng=0).shape
-        (200, 8)
-        """
-        generator = np.random.default_rng(draw_key(rng).tolist())
-        states = X
-        for machine in self.layers_[: self._depth(layer) + 1]:
-            states = machine.sample_hidden(states, rng=generator)
-        return states
-
-    def sample_visible(
-        self, h: npt.ArrayLike, layer: int = -1, *, rng: RngLike = None
-    ) -> Any:
-        r"""Draw the data units by a pass of samples downwards (ancestral sampling).
-
-        Parameters
-        ----------
-        h : array_like, shape (n, layers[layer])
-            Hidden units of a layer.
-        layer : int, default -1
-        rng : None, int, SeedSequence, BitGenerator or Generator
-
-        Returns
-        -------
-        ndarray of int8 (spin) or uint8 (binary), shape (n, \*lattice_shape_)
-
-        Raises
-        ------
-        ValueError, TypeError
-            As `RBM.sample_visible`, or when there is no such layer.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
-        >>> dbn = rgdl.DBN((8, 2), rbm=rgdl.RBM(n_epochs=1, rng=1)).fit(s)
-        >>> dbn.sample_visible([[1, -1]], rng=0).shape
-        (1, 4, 4)
-        """
-        generator = np.random.default_rng(draw_key(rng).tolist())
-        states: Any = h
-        for machine in reversed(self.layers_[: self._depth(layer) + 1]):
-            states = machine.sample_visible(states, rng=generator)
-        return states.reshape(-1, *self.lattice_shape_)
-
-    def gibbs(self, v: npt.ArrayLike, k: int = 1, *, rng: RngLike = None) -> Any:
-        r"""Up by samples, k Gibbs steps of the top machine, and down by samples.
-
-        Parameters
-        ----------
-        v : array_like, shape (n, features) or (n, \*lattice)
-        k : int, default 1
-        rng : None, int, SeedSequence, BitGenerator or Generator
-
-        Returns
-        -------
-        ndarray of int8 (spin) or uint8 (binary), shape (n, \*lattice_shape_)
-            Distributed as `sample` for large k, whatever v.
-
-        Raises
-        ------
-        ValueError, TypeError
-            As `RBM.gibbs`.
-
-        Examples
-        --------
-        >>> import rgdl
-        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
-        >>> dbn = rgdl.DBN((8, 2), rbm=rgdl.RBM(n_epochs=1, rng=1)).fit(s)
-        >>> dbn.gibbs(s[:3], k=2, rng=0).shape
-        (3, 4, 4)
-        """
-        check_is_fitted(self, "layers_")
-        generator = np.random.default_rng(draw_key(rng).tolist())
-        states: Any = v
-        for machine in self.layers_[:-1]:
-            states = machine.sample_hidden(states, rng=generator)
-        states = self.layers_[-1].gibbs(states, k, rng=generator)
-        for machine in reversed(self.layers_[:-1]):
-            states = machine.sample_visible(states, rng=generator)
-        return states.reshape(-1, *self.lattice_shape_)
-
     def log_likelihood_bound(
         self,
         X: npt.ArrayLike,
@@ -396,14 +300,6 @@ class DBN(TransformerMixin, BaseEstimator):
             self.layers_, first._unpack(data.bits), log_z, draws=draws, rng=generator
         )
         return bound
-
-    def _depth(self, layer: int) -> int:
-        """Index of a layer from the data."""
-        check_is_fitted(self, "layers_")
-        depth = len(self.layers_)
-        if not -depth <= layer < depth:
-            raise ValueError(f"layer must be in [{-depth}, {depth}), got {layer}")
-        return layer % depth
 
     def field_sizes(self, layer: int = -1, *, threshold: bool = False) -> FieldSizes:
         """Sizes of a layer's receptive fields on the torus.
@@ -467,3 +363,68 @@ class DBN(TransformerMixin, BaseEstimator):
         for machine in self.layers_[1 : depth + 1]:
             fields = fields @ machine.W_
         return np.ascontiguousarray(fields.T).reshape(-1, *self.lattice_shape_)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write all layers, with the state of their training, to one .npz file.
+
+        Parameters
+        ----------
+        path : path
+            Replaced as a whole.
+
+        Raises
+        ------
+        NotFittedError
+            When there is nothing to save.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> rgdl.DBN((8, 2), rbm=rgdl.RBM(n_epochs=1, rng=1)).fit(s).save("dbn.npz")
+        >>> rgdl.DBN.load("dbn.npz").receptive_fields().shape
+        (2, 4, 4)
+        """
+        check_is_fitted(self, "layers_")
+        write_layers(self.layers_, path, self.key_)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read a network that `save` wrote; nothing is executed.
+
+        Parameters
+        ----------
+        path : path
+
+        Returns
+        -------
+        DBN
+
+        Raises
+        ------
+        FileNotFoundError
+            When there is no such file.
+        FileFormatError
+            When it is no such file, damaged, or of a newer version.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> rgdl.DBN((8, 2), rbm=rgdl.RBM(n_epochs=1, rng=1)).fit(s).save("dbn.npz")
+        >>> rgdl.DBN.load("dbn.npz").layers
+        (8, 2)
+        """
+        layers, key = read_layers(path)
+        first = layers[0]
+        prototypes = [
+            clone(layer).set_params(n_hidden=256, rng=key) for layer in layers
+        ]
+        same = len({repr(prototype.get_params()) for prototype in prototypes}) == 1
+        sizes = tuple(layer.W_.shape[1] for layer in layers)
+        dbn = cls(sizes, rbm=prototypes[0] if same else prototypes)
+        dbn.key_ = key
+        dbn.layers_ = layers
+        dbn.lattice_shape_ = first.lattice_shape_
+        dbn.n_features_in_ = first.n_features_in_
+        return dbn

@@ -27,6 +27,8 @@ class FieldSizes:
         sum over units of r^2 / max r^2: how strongly each site is seen.
     covered : float
         Share of the sites that some unit sees with at least half its largest weight.
+    centre : ndarray of float64, shape (n_units, axes)
+        Circular mean of the sites, weighted with r^2; nan for a field that is zero.
 
     Examples
     --------
@@ -40,6 +42,7 @@ class FieldSizes:
     radius: Floats
     coverage: Floats
     covered: float
+    centre: Floats
 
 
 def _maps(fields: npt.ArrayLike) -> Floats:
@@ -123,6 +126,7 @@ def field_sizes(fields: npt.ArrayLike) -> FieldSizes:
     safe = np.where(alive, total, 1.0)
     participation = np.where(alive, total**2 / np.where(alive, fourth, 1.0), np.nan)
     square = np.zeros(len(maps))
+    centres = np.empty((len(maps), len(axes)))
     for axis in axes:
         extent = maps.shape[axis]
         others = tuple(other for other in axes if other != axis)
@@ -130,6 +134,7 @@ def field_sizes(fields: npt.ArrayLike) -> FieldSizes:
         place = np.arange(extent)
         turn = density @ np.exp(2j * np.pi * place / extent)
         centre = np.angle(turn) * extent / (2.0 * np.pi)
+        centres[:, axis - 1] = np.where(alive, centre % extent, np.nan)
         away = place - centre[:, None]
         away -= extent * np.round(away / extent)
         square += (density * away**2).sum(axis=1)
@@ -139,4 +144,5 @@ def field_sizes(fields: npt.ArrayLike) -> FieldSizes:
         np.where(alive, np.sqrt(square), np.nan),
         power.sum(axis=0),
         float(seen.any(axis=0).mean()),
+        centres,
     )

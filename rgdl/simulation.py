@@ -34,6 +34,7 @@ from rgdl._pilot import pilot
 from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
 from rgdl._states import as_spins
+from rgdl.couplings._base import BaseCouplings
 from rgdl.errors import EquilibrationWarning
 from rgdl.ising import Ising
 from rgdl.observables import measure
@@ -42,9 +43,6 @@ from rgdl.trace import Trace
 __all__ = ["simulate"]
 
 _STARTS = ("auto", "random", "up")
-#: Relaxation times of "local" beyond which clusters decorrelate sooner: 2 tau of
-#: Swendsen-Wang, 10 sweeps at 4.6 ns a spin, are 460 local ones at 10 flips/ns.
-_SLOW = 230.0
 _FEW = 128  # chains up to which lattices that fold run one by one
 _KIND = "simulation"
 _SAVE_SECONDS = 5.0  # between two checkpoints, about
@@ -87,8 +85,8 @@ def simulate(
         "swendsen-wang" or "wolff" (a sweep is N / <C> clusters, rounded up, with <C>
         from a keyed pilot), and "perfect" (every draw exact and independent: row draw *
         chains + chain of `rgdl.sample`). "auto" is a fixed table in (extents, K): local
-        updates where they relax within 230 sweeps, and for models without clusters,
-        Swendsen-Wang beyond.
+        updates where they decorrelate sooner (at T_c to 52x52 and about 70 along
+        each of three axes), and for models without clusters, Swendsen-Wang beyond.
     observables : sequence of str
         As in `rgdl.observables.measure`; those but the energy and the magnetisation
         make configurations for every draw, which is slower. "swendsen-wang" also has
@@ -229,7 +227,7 @@ def simulate(
 def _method(model: Ising, method: str) -> str:
     """Resolve "auto"; refuse what the model cannot have."""
     if model._is_nearest_neighbour:
-        return choose(model, _SLOW) if method == "auto" else method
+        return choose(model, series=True) if method == "auto" else method
     if method in CLUSTER or method == "perfect":
         model._plain(f"method={method!r} runs")
     return "local" if method == "auto" else method
@@ -300,7 +298,14 @@ def _perfect(
 
 def _identity(model: Ising) -> dict[str, Any]:
     """Describe a model as a checkpoint knows it: JSON, arrays as digests."""
-    meta, arrays = model_to_file(model)
+    if isinstance(model.couplings, BaseCouplings):
+        terms = model._terms()
+        meta: dict[str, Any] = {"shape": list(model.shape), "constant": terms.constant}
+        arrays = {
+            name: getattr(terms, name) for name in ("sites", "starts", "values", "h")
+        }
+    else:
+        meta, arrays = model_to_file(model)
     digests = {
         name: hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
         for name, array in arrays.items()

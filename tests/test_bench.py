@@ -66,6 +66,34 @@ def test_table_and_json_hold_the_same(quick):
     assert table[-1] == "quick: found nothing"
 
 
+def test_ratios_are_against_the_fastest_rival(monkeypatch):
+    """Times and rates; a peer is measured next to its rival, an absent one never."""
+
+    def entry(name, unit, value, **options):
+        return bench.Benchmark(name, "rg", unit, lambda: lambda: value, **options)
+
+    entries = (
+        entry("work", "us", 2.0, rival="their work"),
+        entry("rate", "flips/ns", 30.0, rival="their rate"),
+        entry("twice", "flips/ns", 45.0, rival="rate"),
+        entry("alone", "us", 1.0, rival="absent"),
+        entry("their work", "us", 8.0, peer="scikit-learn"),
+        entry("their work", "us", 6.0, peer="numpy"),
+        entry("their rate", "flips/ns", 0.5, peer="numpy"),
+        entry("absent", "us", 0.1, peer="no_such_package"),
+    )
+    monkeypatch.setattr(bench, "_BENCHMARKS", entries)
+    rows = bench.measure("rg", repeats=1).rows
+    ratios = {row.name: row.ratio for row in rows}
+    assert ratios["work"] == 3.0
+    assert ratios["rate"] == 60.0
+    assert ratios["twice"] == 1.5
+    assert ratios["alone"] is ratios["their work"] is None
+    names = list(dict.fromkeys(row.name for row in rows))
+    assert names == ["work", "their work", "rate", "their rate", "twice", "alone"]
+    assert "60x" in str(bench.Results("box", rows))
+
+
 def test_peers_do_not_see_openblas_settings(monkeypatch):
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     assert not any(key.startswith("OPENBLAS_") for key in _timing.peer_environment())
@@ -96,6 +124,9 @@ def test_groups():
     "timer",
     [
         lambda: _samplers._heat_bath(rows=64, short=1, long=5),
+        lambda: _samplers._independent(4, 0.3, "local"),
+        lambda: _samplers._correlation_function(rows=2),
+        lambda: _samplers._sample(rows=1, workers=2),
         lambda: _packed._any_terms(
             rgdl.Ising((8, 8), K=1, couplings=_packed._glass(8)), sweeps=2
         ),

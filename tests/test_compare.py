@@ -37,6 +37,20 @@ def test_information_on_the_chain_equals_the_table(
         np.testing.assert_allclose(found, (kept, available), atol=6e-9)
 
 
+@pytest.mark.parametrize(
+    ("K", "available", "majority"),
+    [(0.5, 0.04595766, 0.00500435), (1.0, 0.35716455, 0.08628297)],
+)
+def test_information_of_a_long_block_equals_the_table(K, available, majority):
+    """Blocks of eight as one hidden unit, whose huge weights make a majority."""
+    W = np.zeros((12, 1))
+    W[2:10] = 40.0
+    layer = rgdl.RBM.from_weights(W, np.zeros(12), np.zeros(1)).as_transform()
+    chain = rgdl.Ising(12, K=K, periodic=False)
+    found = rg.mutual_information(chain, layer)
+    np.testing.assert_allclose(found, (majority, available), atol=6e-9)
+
+
 def test_information_of_a_block_that_ignores_its_spins_is_zero():
     chain = rgdl.Ising(6, K=0.5, periodic=False)
     kept, available = rg.mutual_information(chain, rg.Kadanoff(strength=0.0))

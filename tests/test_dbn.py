@@ -1,7 +1,10 @@
 """rgdl.DBN: greedy training on keyed samples, fields, passes up and down."""
 
+import pickle
+
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 import rgdl
 from rgdl import DBN, RBM
@@ -25,6 +28,81 @@ def test_layers_and_shapes():
     assert dbn.sample(5, steps=20, rng=0).shape == (5, 6, 6)
     assert set(np.unique(dbn.sample(50, steps=20, rng=0))) == {-1, 1}
     assert dbn.lattice_shape_ == (6, 6)
+
+
+def test_every_layer_may_have_its_prototype():
+    X = spins()
+    own = [RBM(method="cd", n_epochs=2, rng=1), RBM(n_epochs=4, l1=0.01)]
+    dbn = DBN((8, 4), rbm=own).fit(X)
+    assert [len(layer.history_["epoch"]) for layer in dbn.layers_] == [2, 4]
+    assert [layer.method for layer in dbn.layers_] == ["cd", "pcd"]
+    assert not hasattr(own[0], "W_")
+    assert own[0].n_hidden == 256
+
+
+def same_bits(one, two):
+    return all(
+        np.array_equal(a.W_, b.W_)
+        and np.array_equal(a.b_, b.b_)
+        and np.array_equal(a.c_, b.c_)
+        for a, b in zip(one.layers_, two.layers_, strict=True)
+    )
+
+
+def test_files_and_pickles_keep_everything(tmp_path):
+    dbn, X = fitted()
+    dbn.save(tmp_path / "dbn.npz")
+    copies = [DBN.load(tmp_path / "dbn.npz"), pickle.loads(pickle.dumps(dbn))]
+    for copy in copies:
+        assert same_bits(copy, dbn)
+        assert copy.key_ == dbn.key_
+        assert copy.layers == dbn.layers
+        assert np.array_equal(
+            copy.sample(9, steps=3, rng=4), dbn.sample(9, steps=3, rng=4)
+        )
+        # the copy trains to the same bits, its layers go on to the same bits
+        assert same_bits(clone(copy).set_params(rbm__rng=dbn.key_).fit(X), dbn)
+        one, two = (pickle.loads(pickle.dumps(d.layers_[0])) for d in (copy, dbn))
+        assert np.array_equal(one.partial_fit(X).W_, two.partial_fit(X).W_)
+    with pytest.raises(rgdl.errors.FileFormatError, match="holds a dbn, not a rbm"):
+        RBM.load(tmp_path / "dbn.npz")
+
+
+@pytest.mark.parametrize("rng", [5, None])
+@pytest.mark.parametrize("cut", [0.2, 0.55, 0.9])
+def test_a_cut_training_goes_on_to_the_same_bits(cut, rng, tmp_path):
+    X = spins()
+
+    def stop(fraction):
+        if fraction > cut:
+            raise KeyboardInterrupt
+
+    rbm = RBM(n_epochs=4, rng=rng, progress=stop)
+    with pytest.raises(KeyboardInterrupt):
+        DBN((12, 6, 3), rbm=rbm).fit(X, checkpoint=tmp_path)
+    rbm.set_params(progress=False)
+    resumed = DBN((12, 6, 3), rbm=rbm).fit(X, checkpoint=tmp_path)
+    whole = DBN((12, 6, 3), rbm=RBM(n_epochs=4, rng=rng or resumed.key_)).fit(X)
+    assert same_bits(resumed, whole)
+    with pytest.raises(ValueError, match="belongs to another training"):
+        DBN((12, 6, 3), rbm=rbm).fit(X[1:], checkpoint=tmp_path)
+
+
+def test_draws_are_keyed():
+    dbn, X = fitted()
+    key = (1, 2, 3, 4)
+    for draw in (
+        lambda rng: dbn.sample(6, steps=5, rng=rng),
+        lambda rng: dbn.sample_hidden(X, rng=rng),
+        lambda rng: dbn.sample_visible([[1, -1, 1, 1]] * 9, rng=rng),
+        lambda rng: dbn.gibbs(X[:20], rng=rng),
+    ):
+        assert np.array_equal(draw(key), draw(key))
+        generator = np.random.default_rng(0)
+        assert not np.array_equal(draw(generator), draw(generator))
+    assert np.array_equal(
+        dbn.sample(6, steps=5, rng=key), dbn.sample(9, steps=5, rng=key)[:6]
+    )
 
 
 def test_receptive_fields_are_products_of_weights():
@@ -88,7 +166,13 @@ def test_reconstruction_beats_an_untrained_stack():
         ({"layers": (4, 0)}, ValueError, "every entry of layers must be at least 1"),
         ({"layers": 5}, TypeError, "layers must be a tuple of integers, got 5"),
         ({"rbm": RBM(units="spin")}, ValueError, "takes its units from its prototype"),
-        ({"rbm": "rbm"}, TypeError, "rbm must be a rgdl.RBM, got str"),
+        ({"rbm": "rbm"}, TypeError, "rbm must be a rgdl.RBM or one per layer, got s"),
+        ({"rbm": [RBM()] * 2}, ValueError, "one prototype for each of 3 layers, got 2"),
+        (
+            {"rbm": [RBM(), RBM(units="binary"), RBM()]},
+            ValueError,
+            "rbm must have the same units in all",
+        ),
     ],
 )
 def test_bad_arguments(arguments, error, match):

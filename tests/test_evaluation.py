@@ -299,6 +299,18 @@ def test_passes_of_a_network():
     assert (sizes.participation <= dbn.field_sizes(0).participation + 1e-12).all()
 
 
+def test_centres_of_fields_follow_translations():
+    fields = np.random.default_rng(0).normal(size=(4, 9, 12)) ** 5
+    fields[3] = 0.0
+    centre = receptive.field_sizes(fields).centre
+    moved = receptive.field_sizes(np.roll(fields, (5, 7), axis=(1, 2))).centre
+    assert np.allclose((centre[:3] + np.array([5, 7])) % [9, 12], moved[:3])
+    assert np.isnan(centre[3]).all()
+    one = np.zeros((1, 9, 12))
+    one[0, 8, 3] = -2.0
+    assert np.allclose(receptive.field_sizes(one).centre, [[8.0, 3.0]])
+
+
 def test_receptive_fields_on_the_torus():
     fields = np.zeros((3, 6, 6))
     fields[0, 2, 3] = -2.0

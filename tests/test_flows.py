@@ -361,6 +361,19 @@ def test_cumulant_slopes_are_finite_differences():
     assert point.eigenvalues == pytest.approx(found, abs=1e-8)
 
 
+def test_flows_may_start_anywhere():
+    """At the fixed point nothing moves; fewer couplings mean that the others are 0."""
+    point = rg.kadanoff_variational()
+    flow = rg.kadanoff_flow(point.couplings.tolist(), 1, p=point.parameters["p"])
+    assert np.allclose(flow.couplings[1, :3], point.couplings, atol=1e-12)
+    point = rg.niemeijer_van_leeuwen()
+    flow = rg.niemeijer_van_leeuwen_flow(point.couplings.tolist(), 1)
+    assert np.allclose(flow.couplings[1], point.couplings, atol=1e-12)
+    for start in ([0.3], [0.3, 0.0]):
+        again = rg.niemeijer_van_leeuwen_flow(start, 2).couplings
+        assert (again == rg.niemeijer_van_leeuwen_flow(0.3, 2).couplings).all()
+
+
 def test_checkerboard_closure():
     point = rg.checkerboard()
     assert point.couplings[0] == pytest.approx(0.506981, abs=5e-7)

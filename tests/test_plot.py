@@ -20,6 +20,7 @@ HISTORY = {
     "reconstruction_error": [0.25, 0.2, 0.18],
 }
 COUPLINGS = rgdl.LatticeCouplings(8, {"nn": [(0,), (1,)]}, [0.4], errors=[0.01])
+MCRG = SimpleNamespace(y_h=FIELDS[0, :2], y_h_error=np.abs(FIELDS[1, :2]))
 COMPARISON = rgdl.rg.compare(rgdl.Ising(8, K=0.5), [rgdl.rg.Decimation()])
 K = np.linspace(0.3, 0.5, 11)
 CURVES = [fss.Curve(L, K, np.tanh((K - 0.4) * L), np.full(11, 0.01)) for L in (8, 16)]
@@ -38,6 +39,10 @@ DRAW = {
     "comparison": lambda ax: plot.comparison(COMPARISON, ax=ax),
     "couplings": lambda ax: plot.couplings(COUPLINGS, ax=ax),
     "flow": lambda ax: plot.flow([[1.0, 0.1], [0.5, 0.2]], ax=ax),
+    "exponents": lambda ax: plot.exponents(MCRG, sector="odd", ax=ax),
+    "flow_diagram": lambda ax: plot.flow_diagram(
+        [rgdl.rg.kadanoff_flow(K, 3, p=0.77) for K in (0.1, [0.2, 0.1])], ax=ax
+    ),
     "blocking_strip": lambda ax: plot.blocking_strip([np.ones((4, 4))], ax=ax),
     "training": lambda ax: plot.training(HISTORY, ax=ax),
 }
@@ -141,7 +146,7 @@ def test_training_draws_the_error_on_its_own_axis(ax):
     plot.training(HISTORY, ax=ax)
     assert len(ax.figure.axes) == 2
     labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == ["free energy data", "free energy model", "reconstruction error"]
+    assert labels == ["data", "chains", "reconstruction error"]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +166,7 @@ def test_bad_input_is_named(draw, message):
         draw()
 
 
-def test_training_shows_a_machine_from_six_sides():
+def test_training_shows_a_machine_from_all_sides():
     import matplotlib.pyplot as plt
 
     import rgdl
@@ -170,11 +175,39 @@ def test_training_shows_a_machine_from_six_sides():
     for X in (s, s.reshape(300, 16), s.reshape(300, 2, 2, 4)):
         rbm = rgdl.RBM(9, n_epochs=3, rng=0, progress=False)
         axes = plot.training(rbm.fit(X[:200], validation=X[200:]))
-        assert axes.shape == (2, 3)
-        assert all(panel.has_data() for panel in axes.flat)
-        assert len(axes[1, 1].lines) == 3  # chains, held-out data, zero
+        assert axes.shape == (2, 4)
+        assert all(panel.has_data() for panel in axes.flat[:7])
+        assert len(axes[1, 1].lines) == 2  # held-out data, zero
+        assert axes[0, 1].images[0].get_array().shape == (100, 9)
         axes[0, 0].figure.canvas.draw()
         plt.close(axes[0, 0].figure)
     ising = rgdl.RBM.from_ising(rgdl.Ising((4, 4), K=0.4))
-    assert plot.training(ising).shape == (2, 3)  # nothing was trained
+    axes = plot.training(ising)
+    assert axes[1, 3].texts[0].get_text() == "Nothing was trained."
+    well = rgdl.RBM(9, n_epochs=20, learning_rate=[0.1] * 19 + [0.01], rng=0).fit(s)
+    assert plot.training(well)[1, 3].texts[0].get_text() == "No rule is broken."
+    sick = rgdl.RBM(9, n_epochs=3, learning_rate=5.0, rng=0, progress=False).fit(s)
+    words = plot.training(sick)[1, 3].texts[0].get_text()
+    assert words.replace("\n", " ") == "  ".join(sick.diagnose())
+    assert "lower learning_rate" in words.replace("\n", " ")
     plt.close("all")
+
+
+def test_flow_diagrams_show_the_starts_and_colour_the_phases(ax):
+    """On the line of the nearest-neighbour model the colour changes at K_c."""
+    point = rgdl.rg.niemeijer_van_leeuwen()
+    K_c = point.parameters["K_c"]
+    flows = [
+        rgdl.rg.niemeijer_van_leeuwen_flow([K_c + gap, 0.0], 30)
+        for gap in (-0.05, -0.001, 0.001, 0.05)
+    ]
+    plot.flow_diagram(flows, plane=("nn", "2nd"), points=[point], ax=ax)
+    colours = [tuple(c.get_facecolor()[0]) for c in ax.collections[:4]]
+    assert colours[0] == colours[1] != colours[2] == colours[3]
+    low, high = ax.get_xlim()
+    assert low < K_c - 0.05
+    assert K_c + 0.05 < high < 1.0
+    with pytest.raises(ValueError, match="plane must name"):
+        plot.flow_diagram(flows, ax=ax)
+    with pytest.raises(ValueError, match="at least one flow"):
+        plot.flow_diagram([], ax=ax)

@@ -101,14 +101,24 @@ def test_majority_equals_twin_in_three_dimensions():
     assert (_core.decimate(spins, 2) == spins[:, ::2, ::2, ::2]).all()
 
 
-@pytest.mark.parametrize("shape", [(4, 4), (2, 6), (6, 64), (4, 66), (4, 130)])
-def test_majority_of_bit_rows_equals_twin(shape):
+@pytest.mark.parametrize(
+    ("shape", "b"),
+    [
+        *[(shape, 2) for shape in [(4, 4), (2, 6), (6, 64), (4, 66), (4, 130)]],
+        *[((6, 9), 3), ((3, 66), 3), ((4, 132), 4)],
+    ],
+)
+def test_block_spins_of_bit_rows_equal_twin(simd, shape, b):
     spins = random_spins(5, 600, *shape)
     bits = _core.pack(spins.reshape(-1, shape[1]), -1).reshape(600, shape[0], -1)
-    for ties in (0, 1):
-        coarse = _core.majority_rows(bits, shape[1], ties, KEY)
-        rows = _core.unpack(coarse.reshape(-1, coarse.shape[2]), shape[1] // 2, -1)
-        twin = _reference.majority(spins, 2, ties, KEY)
+    found = [_core.majority_rows(bits, shape[1], b, ties, KEY) for ties in (0, 1)]
+    found.append(_core.kadanoff_rows(bits, shape[1], b, 0.4, KEY))
+    found.append(_core.decimate_rows(bits, shape[1], b))
+    twins = [_reference.majority(spins, b, ties, KEY) for ties in (0, 1)]
+    twins.append(_reference.kadanoff(spins, b, 0.4, KEY))
+    twins.append(_reference.decimate(spins, b))
+    for coarse, twin in zip(found, twins, strict=True):
+        rows = _core.unpack(coarse.reshape(-1, coarse.shape[2]), shape[1] // b, -1)
         assert (rows.reshape(twin.shape) == twin).all()
 
 

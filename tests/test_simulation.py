@@ -189,6 +189,22 @@ def test_any_model_goes_on_from_a_checkpoint(tmp_path):
     assert np.allclose(seen["energy"], whole["energy"])
 
 
+def test_reduced_couplings_go_on_from_a_checkpoint(tmp_path):
+    table = np.random.default_rng(1).normal(size=16)
+    couplings = rgdl.Couplings.from_table(table)
+    orbits = {"nn": [(0, 0), (0, 1)], "plaquette": [(0, 0), (0, 1), (1, 0), (1, 1)]}
+    lattice = rgdl.LatticeCouplings((4, 4), orbits, [0.3, 0.2])
+    for number, (shape, given) in enumerate((((4,), couplings), ((4, 4), lattice))):
+        path = tmp_path / f"{number}.npz"
+        model = rgdl.Ising(shape, couplings=given)
+        whole = run(model, draws=30)
+        run(model, draws=9, checkpoint=path)
+        resumed = run(model, draws=30, checkpoint=path)
+        assert (resumed["energy"] == whole["energy"]).all()
+        with pytest.raises(ValueError, match="another run: its model"):
+            run(rgdl.Ising(shape, couplings=1.01 * given), checkpoint=path)
+
+
 @pytest.mark.stat
 def test_a_large_lattice_runs_by_itself(tmp_path):
     """Folded lattices: Kaufman within 4 sigma, 0.2 %; K 1 % off fails. Checkpoints."""

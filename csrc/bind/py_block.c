@@ -144,48 +144,75 @@ static PyObject *kadanoff(PyObject *Py_UNUSED(module), PyObject *args, PyObject 
     return run_blocks(&job, object, b);
 }
 
-PyDoc_STRVAR(majority_rows_doc, "majority_rows($module, /, bits, n_columns, ties, key)\n--\n\n"
-                                "Majority rule, b = 2, on bits (n, n_rows, words).");
-
-static PyObject *majority_rows(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
-{
-    static char *names[] = {"bits", "n_columns", "ties", "key", NULL};
-    PyObject *object = NULL;
-    size_t n_columns = 0;
-    int ties = 0;
+/* One of the transformations of rows of bits; see blocks_t. */
+typedef struct {
+    int (*draw)(void *self, size_t first, const uint64_t *bits, size_t n, uint64_t *coarse);
+    size_t n_rows;
+    size_t n_columns;
+    size_t b;
+    int ties;
+    double strength;
     uint64_t key[4];
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO&iO&:majority_rows", names, &object,
-                                     rgb_convert_count, &n_columns, &ties, rgb_convert_key, key)) {
-        return NULL;
-    }
+    rg_block_stream_t random;
+} rows_t;
+
+static int draw_decimated_rows(void *self, size_t first, const uint64_t *bits, size_t n,
+                               uint64_t *coarse)
+{
+    rows_t *job = self;
+    (void)first;
+    return rg_decimate_rows(job->n_rows, job->n_columns, job->b, bits, n, coarse);
+}
+
+static int draw_majority_rows(void *self, size_t first, const uint64_t *bits, size_t n,
+                              uint64_t *coarse)
+{
+    rows_t *job = self;
+    return rg_majority_rows(job->n_rows, job->n_columns, job->b, job->ties, job->key, &job->random,
+                            first, bits, n, coarse);
+}
+
+static int draw_kadanoff_rows(void *self, size_t first, const uint64_t *bits, size_t n,
+                              uint64_t *coarse)
+{
+    rows_t *job = self;
+    return rg_kadanoff_rows(job->n_rows, job->n_columns, job->b, job->strength, job->key,
+                            &job->random, first, bits, n, coarse);
+}
+
+/* As run_blocks, for bits (n, n_rows, words). */
+static PyObject *run_rows(rows_t *job, PyObject *object)
+{
     PyArrayObject *bits = rgb_array(object, "bits", NPY_UINT64, 3, false);
     if (bits == NULL) {
         return NULL;
     }
     size_t n = (size_t)PyArray_DIM(bits, 0);
-    size_t n_rows = (size_t)PyArray_DIM(bits, 1);
     size_t words = (size_t)PyArray_DIM(bits, 2);
-    if (words != rg_bits_words(n_columns) || n_rows % 2 != 0 || n_columns % 2 != 0 || n_rows == 0) {
+    size_t b = job->b;
+    job->n_rows = (size_t)PyArray_DIM(bits, 1);
+    if (words != rg_bits_words(job->n_columns) || job->n_rows % b != 0 || job->n_columns % b != 0 ||
+        job->n_rows == 0) {
         PyErr_Format(PyExc_ValueError,
-                     "bits must be (n, even rows, words of an even number of columns), got %zu "
+                     "bits must be (n, rows, words of columns), both divisible by b=%zu, got %zu "
                      "rows of %zu words for %zu columns",
-                     n_rows, words, n_columns);
+                     b, job->n_rows, words, job->n_columns);
         return NULL;
     }
-    npy_intp dims[] = {(npy_intp)n, (npy_intp)(n_rows / 2), (npy_intp)rg_bits_words(n_columns / 2)};
+    npy_intp dims[] = {(npy_intp)n, (npy_intp)(job->n_rows / b),
+                       (npy_intp)rg_bits_words(job->n_columns / b)};
     PyObject *coarse = PyArray_SimpleNew(3, dims, NPY_UINT64);
     const uint64_t *data = PyArray_DATA(bits);
     uint64_t *out = coarse ? PyArray_DATA((PyArrayObject *)coarse) : NULL;
     size_t out_size = (size_t)dims[1] * (size_t)dims[2];
-    size_t step = SITES_PER_SLICE / (n_rows * n_columns);
+    size_t step = SITES_PER_SLICE / (job->n_rows * job->n_columns);
     step = step > 0 ? step : 1;
-    rg_block_stream_t random = {.next = 0};
     for (size_t first = 0; coarse != NULL && first < n; first += step) {
         size_t count = n - first < step ? n - first : step;
         int ret = RG_OK;
         Py_BEGIN_ALLOW_THREADS
-            ret = rg_majority_rows(n_rows, n_columns, ties, key, &random, first,
-                                   data + first * n_rows * words, count, out + first * out_size);
+            ret = job->draw(job, first, data + first * job->n_rows * words, count,
+                            out + first * out_size);
         Py_END_ALLOW_THREADS
         if (ret != RG_OK || rgb_between_slices(NULL, 0.0) < 0) {
             Py_CLEAR(coarse);
@@ -195,9 +222,60 @@ static PyObject *majority_rows(PyObject *Py_UNUSED(module), PyObject *args, PyOb
     return coarse;
 }
 
+PyDoc_STRVAR(decimate_rows_doc, "decimate_rows($module, /, bits, n_columns, b)\n--\n\n"
+                                "decimate on bits (n, n_rows, words).");
+
+static PyObject *decimate_rows(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"bits", "n_columns", "b", NULL};
+    PyObject *object = NULL;
+    rows_t job = {.draw = draw_decimated_rows};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO&O&:decimate_rows", names, &object,
+                                     rgb_convert_count, &job.n_columns, rgb_convert_count,
+                                     &job.b)) {
+        return NULL;
+    }
+    return run_rows(&job, object);
+}
+
+PyDoc_STRVAR(majority_rows_doc, "majority_rows($module, /, bits, n_columns, b, ties, key)\n--\n\n"
+                                "majority on bits (n, n_rows, words).");
+
+static PyObject *majority_rows(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"bits", "n_columns", "b", "ties", "key", NULL};
+    PyObject *object = NULL;
+    rows_t job = {.draw = draw_majority_rows};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO&O&iO&:majority_rows", names, &object,
+                                     rgb_convert_count, &job.n_columns, rgb_convert_count, &job.b,
+                                     &job.ties, rgb_convert_key, job.key)) {
+        return NULL;
+    }
+    return run_rows(&job, object);
+}
+
+PyDoc_STRVAR(kadanoff_rows_doc,
+             "kadanoff_rows($module, /, bits, n_columns, b, strength, key)\n--\n\n"
+             "kadanoff on bits (n, n_rows, words).");
+
+static PyObject *kadanoff_rows(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"bits", "n_columns", "b", "strength", "key", NULL};
+    PyObject *object = NULL;
+    rows_t job = {.draw = draw_kadanoff_rows};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO&O&dO&:kadanoff_rows", names, &object,
+                                     rgb_convert_count, &job.n_columns, rgb_convert_count, &job.b,
+                                     &job.strength, rgb_convert_key, job.key)) {
+        return NULL;
+    }
+    return run_rows(&job, object);
+}
+
 PyMethodDef rgb_block_methods[] = {
     RGB_METHOD("decimate", decimate, decimate_doc),
+    RGB_METHOD("decimate_rows", decimate_rows, decimate_rows_doc),
     RGB_METHOD("kadanoff", kadanoff, kadanoff_doc),
+    RGB_METHOD("kadanoff_rows", kadanoff_rows, kadanoff_rows_doc),
     RGB_METHOD("majority", majority, majority_doc),
     RGB_METHOD("majority_rows", majority_rows, majority_rows_doc),
     {NULL, NULL, 0, NULL},

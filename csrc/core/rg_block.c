@@ -158,6 +158,19 @@ int rg_majority(const rg_blocking_t *self, int ties, const uint64_t key[4],
     return ret;
 }
 
+/* Probabilities of a block spin to be up as thresholds of 64 bits, by the number of up spins of
+ * `size`; one of all ones is certain to 2^-64. Returns NULL without memory. */
+static uint64_t *kadanoff_thresholds(double strength, size_t size)
+{
+    uint64_t *thresholds = rg_alloc(size + 1, sizeof *thresholds);
+    for (size_t up = 0; thresholds != NULL && up <= size; up++) {
+        bool certain = false;
+        double m = 2.0 * (double)up - (double)size;
+        thresholds[up] = rg_threshold64(1.0 / (1.0 + rg_exp(-2.0 * (strength * m))), &certain);
+    }
+    return thresholds;
+}
+
 int rg_kadanoff(const rg_blocking_t *self, double strength, const uint64_t key[4],
                 rg_block_stream_t *random, size_t first, const int8_t *restrict spins, size_t n,
                 int8_t *restrict coarse)
@@ -168,15 +181,9 @@ int rg_kadanoff(const rg_blocking_t *self, double strength, const uint64_t key[4
     size_t size = self->n_sites / self->n_blocks;
     group_t group;
     int ret = group_init(&group, self->n_blocks, RG_LANES, true);
-    /* by the number of up spins; a threshold of all ones is certain to 2^-64 */
-    uint64_t *thresholds = rg_alloc(size + 1, sizeof *thresholds);
+    uint64_t *thresholds = kadanoff_thresholds(strength, size);
     if (thresholds == NULL) {
         ret = RG_ERR_MEMORY;
-    }
-    for (size_t up = 0; up <= size && ret == RG_OK; up++) {
-        bool certain = false;
-        double m = 2.0 * (double)up - (double)size;
-        thresholds[up] = rg_threshold64(1.0 / (1.0 + rg_exp(-2.0 * (strength * m))), &certain);
     }
     for (size_t c = 0; c < n && ret == RG_OK; c++) {
         ret = block_sums(self, spins + c * self->n_sites, group.sums);
@@ -192,17 +199,6 @@ int rg_kadanoff(const rg_blocking_t *self, double strength, const uint64_t key[4
     return ret;
 }
 
-/* Bits 0, 2, 4, .. of x, moved together into the low half. */
-static inline uint64_t even_bits(uint64_t x)
-{
-    x &= UINT64_C(0x5555555555555555);
-    x = (x | (x >> 1)) & UINT64_C(0x3333333333333333);
-    x = (x | (x >> 2)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-    x = (x | (x >> 4)) & UINT64_C(0x00ff00ff00ff00ff);
-    x = (x | (x >> 8)) & UINT64_C(0x0000ffff0000ffff);
-    return (x | (x >> 16)) & UINT64_C(0x00000000ffffffff);
-}
-
 /* 32 bits of a plane sequence from bit `at` on. */
 static inline uint64_t coins_at(const uint64_t *planes, size_t n_words, size_t at)
 {
@@ -213,55 +209,238 @@ static inline uint64_t coins_at(const uint64_t *planes, size_t n_words, size_t a
     return more ? low | (planes[word + 1] << (64 - shift)) : low;
 }
 
-/* One coarse row: blocks of the fine rows `upper` and `lower`. `at` numbers its first coin. */
-static void majority_row(const uint64_t *upper, const uint64_t *lower, size_t n_blocks,
-                         const group_t *group, bool corner, size_t at, uint64_t *coarse)
+/* Work space for the rows of one configuration: word w of coarse row i at i * words + w, `words`
+ * those of a fine row; each holds up to 32 blocks. */
+typedef struct {
+    size_t n;
+    uint64_t *upper; /* fine rows 2 i */
+    uint64_t *lower; /* fine rows 2 i + 1 */
+    uint64_t *coins;
+    uint64_t *halves; /* of coarse words */
+} rows_t;
+
+static int rows_init(rows_t *self, size_t n)
 {
-    size_t words = rg_bits_words(2 * n_blocks);
-    memset(coarse, 0, rg_bits_words(n_blocks) * sizeof *coarse);
-    for (size_t w = 0; w < words; w++) {
-        uint64_t a = upper[w];
-        uint64_t b = a >> 1;
-        uint64_t c = lower[w];
-        uint64_t d = c >> 1;
-        uint64_t both = (a & b) | (c & d);  /* two up in one row */
-        uint64_t cross = (a | b) & (c | d); /* one up in each */
-        uint64_t three = (a & b & (c | d)) | (c & d & (a | b));
-        uint64_t tie = (both | cross) & ~three;
-        uint64_t up = even_bits(three);
-        uint64_t coin = corner ? even_bits(a)
-                               : coins_at(group->planes, group->n_planes * RG_LANES, at + 32 * w);
-        size_t left = n_blocks - 32 * w;
-        uint64_t mask = left < 32 ? (UINT64_C(1) << left) - 1 : UINT64_C(0xffffffff);
-        coarse[w / 2] |= ((up | (even_bits(tie) & coin)) & mask) << (32 * (w % 2));
+    size_t padded = (n + RG_LANES - 1) / RG_LANES * RG_LANES;
+    *self = (rows_t){.n = n};
+    self->upper = rg_alloc(padded, 4 * sizeof *self->upper);
+    if (self->upper == NULL) {
+        return RG_ERR_MEMORY;
+    }
+    memset(self->upper, 0, 4 * padded * sizeof *self->upper);
+    self->lower = self->upper + padded;
+    self->coins = self->lower + padded;
+    self->halves = self->coins + padded;
+    return RG_OK;
+}
+
+/* Split a lattice into its upper and its lower rows. */
+static void rows_split(rows_t *self, const uint64_t *bits, size_t words)
+{
+    for (size_t k = 0; words == 1 && k < self->n; k++) { /* in a form that compilers vectorise */
+        self->upper[k] = bits[2 * k];
+        self->lower[k] = bits[2 * k + 1];
+    }
+    for (size_t k = 0; words > 1 && k < self->n; k += words) {
+        memcpy(self->upper + k, bits + 2 * k, words * sizeof *bits);
+        memcpy(self->lower + k, bits + 2 * k + words, words * sizeof *bits);
     }
 }
 
-int rg_majority_rows(size_t n_rows, size_t n_columns, int ties, const uint64_t key[4],
+/* The coins of n_blocks blocks per row, for the blocks of each word. */
+static void rows_coins(rows_t *self, const group_t *group, size_t words, size_t n_blocks)
+{
+    if (n_blocks % 32 == 0) { /* without gaps: halves of words, but for an odd last one */
+        for (size_t k = 0; k < self->n / 2; k++) {
+            self->coins[2 * k] = group->planes[k] & UINT32_MAX;
+            self->coins[2 * k + 1] = group->planes[k] >> 32;
+        }
+        if (self->n % 2 != 0) {
+            self->coins[self->n - 1] = group->planes[self->n / 2] & UINT32_MAX;
+        }
+        return;
+    }
+    for (size_t k = 0; k < self->n; k++) {
+        size_t at = k / words * n_blocks + 32 * (k % words);
+        uint64_t coins = coins_at(group->planes, group->n_planes * RG_LANES, at);
+        self->coins[k] = coins & UINT32_MAX; /* those past the row's end belong to no tie */
+    }
+}
+
+/* rg_majority_rows with b = 2, the usual case: whole words at a time. */
+static int majority_pairs(const rg_blocking_t *self, bool corner, const uint64_t key[4],
+                          rg_block_stream_t *random, size_t first, const uint64_t *bits, size_t n,
+                          uint64_t *coarse)
+{
+    size_t n_rows = self->extents[1];
+    size_t words = rg_bits_words(self->extents[2]);
+    group_t group;
+    rows_t rows = {0};
+    int ret = group_init(&group, self->n_blocks, RG_PLANE_BITS, false);
+    ret = ret == RG_OK ? rows_init(&rows, n_rows / 2 * words) : ret;
+    for (size_t c = 0; c < n && ret == RG_OK; c++) {
+        if (!corner) {
+            group_draw(&group, random, key, RG_PURPOSE_TIES, first + c);
+            rows_coins(&rows, &group, words, self->coarse[2]);
+        }
+        rows_split(&rows, bits + c * n_rows * words, words);
+        rg_kernels()->majority_words(rows.upper, rows.lower, corner ? NULL : rows.coins, rows.n,
+                                     rows.halves);
+        for (size_t k = 0; k < rows.n; k += words) {
+            for (size_t w = 0; w < words; w += 2) {
+                uint64_t high = w + 1 < words ? rows.halves[k + w + 1] << 32 : 0;
+                *coarse++ = rows.halves[k + w] | high;
+            }
+        }
+    }
+    rg_free(rows.upper);
+    group_free(&group);
+    return ret;
+}
+
+static bool bit_at(const uint64_t *row, size_t i)
+{
+    return (row[i / 64] >> (i % 64)) & 1;
+}
+
+/* Set bits among n from bit `at` of a row on. */
+static size_t ones_between(const uint64_t *row, size_t at, size_t n)
+{
+    static const uint8_t ones[16] = {0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4};
+    if (n <= 4 && at % 64 + n <= 64) { /* small blocks, without a branch on the spins */
+        return ones[(row[at / 64] >> (at % 64)) & ((1U << n) - 1)];
+    }
+    size_t sum = 0;
+    for (size_t i = at; i < at + n;) {
+        size_t left = at + n - i;
+        size_t here = 64 - i % 64 < left ? 64 - i % 64 : left;
+        uint64_t field = row[i / 64] >> (i % 64);
+        field = here < 64 ? field & ((UINT64_C(1) << here) - 1) : field;
+        for (; field != 0; field >>= 4) {
+            sum += ones[field & 15];
+        }
+        i += here;
+    }
+    return sum;
+}
+
+/* Which block spins go up. */
+typedef struct {
+    const rg_blocking_t *blocking;
+    const uint64_t *thresholds; /* Kadanoff's, or NULL for the majority rule */
+    bool corner;
+} rule_t;
+
+/* One coarse row, i, of a lattice of bits. */
+static void block_row(const rule_t *rule, const group_t *group, const uint64_t *bits, size_t i,
+                      uint64_t *coarse)
+{
+    size_t b = rule->blocking->lengths[2];
+    size_t n_blocks = rule->blocking->coarse[2];
+    size_t words = rg_bits_words(rule->blocking->extents[2]);
+    const uint64_t *row = bits + i * b * words;
+    memset(coarse, 0, rg_bits_words(n_blocks) * sizeof *coarse);
+    for (size_t j = 0; j < n_blocks; j++) {
+        size_t t = i * n_blocks + j;
+        size_t up = 0;
+        for (size_t k = 0; k < b; k++) {
+            up += ones_between(row + k * words, j * b, b);
+        }
+        bool set = false;
+        if (rule->thresholds != NULL) {
+            set = group->planes[t] < rule->thresholds[up];
+        } else {
+            bool tie = rule->corner ? bit_at(row, j * b) : bit_at(group->planes, t);
+            set = (2 * up > b * b) | ((2 * up == b * b) & tie);
+        }
+        coarse[j / 64] |= (uint64_t)set << (j % 64);
+    }
+}
+
+/* The sizes of a lattice of bits. Returns RG_OK or RG_ERR_ARGUMENT. */
+static int rows_blocking(rg_blocking_t *self, size_t n_rows, size_t n_columns, size_t b)
+{
+    const size_t extents[2] = {n_rows, n_columns};
+    return rg_blocking_init(self, extents, 2, b) == RG_OK ? RG_OK : RG_ERR_ARGUMENT;
+}
+
+int rg_decimate_rows(size_t n_rows, size_t n_columns, size_t b, const uint64_t *bits, size_t n,
+                     uint64_t *coarse)
+{
+    rg_blocking_t blocking;
+    if (rows_blocking(&blocking, n_rows, n_columns, b) != RG_OK) {
+        return RG_ERR_ARGUMENT;
+    }
+    size_t n_blocks = blocking.coarse[2];
+    for (size_t i = 0; i < n * blocking.coarse[1]; i++) {
+        const uint64_t *row = bits + i * b * rg_bits_words(n_columns);
+        uint64_t *out = coarse + i * rg_bits_words(n_blocks);
+        memset(out, 0, rg_bits_words(n_blocks) * sizeof *out);
+        for (size_t j = 0; j < n_blocks; j++) {
+            out[j / 64] |= (uint64_t)bit_at(row, j * b) << (j % 64);
+        }
+    }
+    return RG_OK;
+}
+
+/* Rows of bits by any rule, with `per_plane` blocks to a plane of the stream `purpose`. */
+static int blocks_of_rows(const rule_t *rule, size_t per_plane, uint64_t purpose,
+                          const uint64_t key[4], rg_block_stream_t *random, size_t first,
+                          const uint64_t *bits, size_t n, uint64_t *coarse)
+{
+    const rg_blocking_t *blocking = rule->blocking;
+    size_t lattice = blocking->extents[1] * rg_bits_words(blocking->extents[2]);
+    group_t group;
+    int ret = group_init(&group, blocking->n_blocks, per_plane, false);
+    for (size_t c = 0; c < n && ret == RG_OK; c++) {
+        if (!rule->corner) {
+            group_draw(&group, random, key, purpose, first + c);
+        }
+        for (size_t i = 0; i < blocking->coarse[1]; i++) {
+            block_row(rule, &group, bits + c * lattice, i, coarse);
+            coarse += rg_bits_words(blocking->coarse[2]);
+        }
+    }
+    group_free(&group);
+    return ret;
+}
+
+int rg_majority_rows(size_t n_rows, size_t n_columns, size_t b, int ties, const uint64_t key[4],
                      rg_block_stream_t *random, size_t first, const uint64_t *bits, size_t n,
                      uint64_t *coarse)
 {
-    size_t n_blocks = 0;
-    if (!follows(random, first) || n_rows == 0 || n_columns == 0 || n_rows % 2 != 0 ||
-        n_columns % 2 != 0 || (ties != RG_TIES_RANDOM && ties != RG_TIES_CORNER) ||
-        rg_multiply(n_rows / 2, n_columns / 2, &n_blocks) != RG_OK) {
+    rg_blocking_t blocking;
+    if (!follows(random, first) || rows_blocking(&blocking, n_rows, n_columns, b) != RG_OK ||
+        (ties != RG_TIES_RANDOM && ties != RG_TIES_CORNER)) {
         return RG_ERR_ARGUMENT;
     }
-    size_t fine_words = rg_bits_words(n_columns);
-    size_t coarse_words = rg_bits_words(n_columns / 2);
-    group_t group;
-    int ret = group_init(&group, n_blocks, RG_PLANE_BITS, false);
-    for (size_t c = 0; c < n && ret == RG_OK; c++) {
-        if (ties == RG_TIES_RANDOM) {
-            group_draw(&group, random, key, RG_PURPOSE_TIES, first + c);
-        }
-        for (size_t i = 0; i < n_rows / 2; i++) {
-            const uint64_t *upper = bits + (c * n_rows + 2 * i) * fine_words;
-            majority_row(upper, upper + fine_words, n_columns / 2, &group, ties == RG_TIES_CORNER,
-                         i * (n_columns / 2), coarse + (c * (n_rows / 2) + i) * coarse_words);
-        }
+    bool corner = ties == RG_TIES_CORNER;
+    int ret = RG_OK;
+    if (b == 2) {
+        ret = majority_pairs(&blocking, corner, key, random, first, bits, n, coarse);
+    } else {
+        const rule_t rule = {.blocking = &blocking, .corner = corner};
+        ret = blocks_of_rows(&rule, RG_PLANE_BITS, RG_PURPOSE_TIES, key, random, first, bits, n,
+                             coarse);
     }
     random->next = first + n;
-    group_free(&group);
+    return ret;
+}
+
+int rg_kadanoff_rows(size_t n_rows, size_t n_columns, size_t b, double strength,
+                     const uint64_t key[4], rg_block_stream_t *random, size_t first,
+                     const uint64_t *bits, size_t n, uint64_t *coarse)
+{
+    rg_blocking_t blocking;
+    if (!follows(random, first) || rows_blocking(&blocking, n_rows, n_columns, b) != RG_OK) {
+        return RG_ERR_ARGUMENT;
+    }
+    uint64_t *thresholds = kadanoff_thresholds(strength, b * b);
+    const rule_t rule = {.blocking = &blocking, .thresholds = thresholds};
+    int ret = thresholds == NULL ? RG_ERR_MEMORY
+                                 : blocks_of_rows(&rule, RG_LANES, RG_PURPOSE_COARSEN, key, random,
+                                                  first, bits, n, coarse);
+    random->next = first + n;
+    rg_free(thresholds);
     return ret;
 }

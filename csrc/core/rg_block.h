@@ -61,11 +61,18 @@ int RG_WARN_UNUSED rg_kadanoff(const rg_blocking_t *self, double strength, const
                                rg_block_stream_t *random, size_t first,
                                const int8_t *restrict spins, size_t n, int8_t *restrict coarse);
 
-/* Majority rule with b = 2 on row-packed lattices: each lattice row of n_columns (even) sites has
- * its own words (rg_bits.h). bits: n x n_rows (even) x words(n_columns); coarse: n x n_rows / 2 x
- * words(n_columns / 2). The same coins as rg_majority. Returns RG_OK or RG_ERR_ARGUMENT,
- * RG_ERR_MEMORY. */
-int RG_WARN_UNUSED rg_majority_rows(size_t n_rows, size_t n_columns, int ties,
+/* The same three on row-packed square lattices: each lattice row of n_columns sites has its own
+ * words (rg_bits.h). bits: n x n_rows x words(n_columns); coarse: n x n_rows / b x words(n_columns
+ * / b). Same key, same block spins as above. Return RG_OK, RG_ERR_ARGUMENT (also when b does not
+ * divide an extent) or RG_ERR_MEMORY. */
+int RG_WARN_UNUSED rg_decimate_rows(size_t n_rows, size_t n_columns, size_t b, const uint64_t *bits,
+                                    size_t n, uint64_t *coarse);
+/* See rg_decimate_rows and rg_majority; fastest with b = 2. */
+int RG_WARN_UNUSED rg_majority_rows(size_t n_rows, size_t n_columns, size_t b, int ties,
+                                    const uint64_t key[4], rg_block_stream_t *random, size_t first,
+                                    const uint64_t *bits, size_t n, uint64_t *coarse);
+/* See rg_decimate_rows and rg_kadanoff. */
+int RG_WARN_UNUSED rg_kadanoff_rows(size_t n_rows, size_t n_columns, size_t b, double strength,
                                     const uint64_t key[4], rg_block_stream_t *random, size_t first,
                                     const uint64_t *bits, size_t n, uint64_t *coarse);
 

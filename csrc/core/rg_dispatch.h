@@ -38,7 +38,12 @@ typedef struct {
     void (*lookup_f64)(const rg_lookup_t *job, const double *weights, double *out);
     void (*unit_f32)(const rg_unit_t *job, rg_stream_t *stream, const float *input, float *mean);
     void (*unit_f64)(const rg_unit_t *job, rg_stream_t *stream, const double *input, double *mean);
-    void (*operator_sums)(const rg_operators_t *set, int32_t *sums); /* adds; tables filled */
+    /* rg_operators_sums, added */
+    void (*operator_sums)(const rg_operators_t *set, const uint64_t *bits, size_t n, int32_t *sums);
+    /* n (up to a multiple of 8 are touched) blocks of 32: pairs of bits of two fine words each;
+     * coins NULL: a tie goes by the upper word's even bit */
+    void (*majority_words)(const uint64_t *upper, const uint64_t *lower, const uint64_t *coins,
+                           size_t n, uint64_t *coarse);
     /* moments may be NULL */
     void (*sw_sweep)(const rg_sw_t *sw, rg_stream_t *stream, rg_moments_t *moments);
     /* returns the cluster's size, whether it flipped or not */

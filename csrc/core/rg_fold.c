@@ -124,16 +124,49 @@ static size_t place_of(const rg_fold_t *self, const rg_torus_t *words, size_t si
     return word;
 }
 
+/* The places of a row along the last axis, one after the other. */
+typedef struct {
+    size_t word;
+    size_t bit;
+    size_t x;      /* inside a fold */
+    size_t extent; /* of a fold */
+    size_t weight; /* of the bit from one fold to the next */
+} row_t;
+
+static row_t row_at(const rg_fold_t *self, const rg_torus_t *words, size_t site)
+{
+    size_t last = words->ndim - 1;
+    row_t row = {.extent = words->extents[last],
+                 .weight = self->bit_axis == last    ? 1
+                           : self->lane_axis == last ? 64
+                                                     : 0};
+    row.word = place_of(self, words, site, &row.bit);
+    return row;
+}
+
+static void row_next(row_t *row)
+{
+    row->word++;
+    if (++row->x == row->extent) {
+        row->x = 0;
+        row->word -= row->extent;
+        row->bit += row->weight;
+    }
+}
+
 int rg_fold_load(const rg_fold_t *self, const int8_t *spins, uint64_t *words)
 {
     rg_torus_t extents = folded(self);
+    size_t length = self->torus.extents[self->torus.ndim - 1];
     bool bad = false;
     memset(words, 0, self->lattice.n_sites * RG_LANES * sizeof *words);
-    for (size_t site = 0; site < self->lattice.n_sites * RG_PLANE_BITS; site++) {
-        size_t bit = 0;
-        size_t word = place_of(self, &extents, site, &bit);
-        bad |= spins[site] != 1 && spins[site] != -1;
-        words[word * RG_LANES + bit / 64] |= (uint64_t)(spins[site] == 1) << bit % 64;
+    for (size_t site = 0; site < self->lattice.n_sites * RG_PLANE_BITS;) {
+        row_t row = row_at(self, &extents, site);
+        for (size_t end = site + length; site < end; site++, row_next(&row)) {
+            bad |= spins[site] != 1 && spins[site] != -1;
+            words[row.word * RG_LANES + row.bit / 64] |= (uint64_t)(spins[site] == 1)
+                                                         << row.bit % 64;
+        }
     }
     return bad ? RG_ERR_VALUES : RG_OK;
 }
@@ -141,11 +174,13 @@ int rg_fold_load(const rg_fold_t *self, const int8_t *spins, uint64_t *words)
 void rg_fold_unload(const rg_fold_t *self, const uint64_t *words, int8_t *spins)
 {
     rg_torus_t extents = folded(self);
-    for (size_t site = 0; site < self->lattice.n_sites * RG_PLANE_BITS; site++) {
-        size_t bit = 0;
-        size_t word = place_of(self, &extents, site, &bit);
-        uint64_t up = words[word * RG_LANES + bit / 64] >> bit % 64 & 1;
-        spins[site] = (int8_t)(2 * (int8_t)up - 1);
+    size_t length = self->torus.extents[self->torus.ndim - 1];
+    for (size_t site = 0; site < self->lattice.n_sites * RG_PLANE_BITS;) {
+        row_t row = row_at(self, &extents, site);
+        for (size_t end = site + length; site < end; site++, row_next(&row)) {
+            uint64_t up = words[row.word * RG_LANES + row.bit / 64] >> row.bit % 64 & 1;
+            spins[site] = (int8_t)(2 * (int8_t)up - 1);
+        }
     }
 }
 

@@ -134,7 +134,7 @@ int rg_lattice_init(rg_lattice_t *self, const rg_torus_t *torus)
     self->ndim = ndim;
     self->n_colours = n_colours;
     self->n_sites = n_sites;
-    self->sites = rg_alloc(n_sites, sizeof *self->sites);
+    self->sites = rg_alloc(n_sites + RG_SITES_AHEAD, sizeof *self->sites);
     self->neighbours = rg_alloc(n_sites, 2 * ndim * sizeof *self->neighbours);
     self->group_start =
         rg_alloc(n_sites / RG_GROUP_SITES + n_colours + 1, sizeof *self->group_start);

@@ -13,7 +13,8 @@
 enum {
     RG_MAX_CLASSES = 2 * RG_MAX_DIM + 1, /* number of up neighbours: 0 .. 2d */
     RG_GROUP_SITES = 64, /* sites decided together; part of the stream's definition */
-    RG_GROUP_PLANES = 7  /* planes per site before the shared tail; likewise */
+    RG_GROUP_PLANES = 7, /* planes per site before the shared tail; likewise */
+    RG_SITES_AHEAD = 12  /* how far kernels look ahead to have words in the cache */
 };
 
 /* One update's probabilities as bits. A replica with j neighbours up takes bit k of class j, k the
@@ -51,7 +52,7 @@ typedef struct {
     size_t n_sites;
     size_t n_groups;
     size_t n_colours;
-    uint32_t *sites;      /* n_sites, by colour, then C order */
+    uint32_t *sites;      /* n_sites, by colour, then C order; RG_SITES_AHEAD zeros */
     uint32_t *neighbours; /* n_sites x 2 ndim, by site: +1, -1 along axis 0, then axis 1, .. */
     size_t *group_start;  /* n_groups + 1, into sites */
 } rg_lattice_t;

@@ -5,7 +5,7 @@
 #include "rg_bits.h"
 #include "rg_dispatch.h"
 
-enum { PAD = 8 /* rows past the end that a 64-byte load may touch */ };
+enum { LANES = 8 /* words of the table's entries: lattices side by side */ };
 
 /* Offset modulo the extent, in 0 .. extent - 1. */
 static uint32_t wrapped(int64_t offset, size_t extent)
@@ -39,6 +39,41 @@ static void add_factor(rg_product_t *product, uint32_t shift, uint32_t down)
     }
     product->shift[product->n_factors] = shift;
     product->down[product->n_factors++] = down;
+}
+
+/* Every second of 2 n offsets, modulo the extent, begins behind its widest gap: that offset. A
+ * product summed over the torus may be moved, to fewer distinct shifts and repeated rows. */
+static uint32_t first_offset(const int64_t *offsets, size_t n, size_t extent)
+{
+    uint32_t best = 0;
+    uint32_t widest = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t here = wrapped(offsets[2 * i], extent);
+        uint32_t gap = (uint32_t)extent; /* down to the next offset before this one */
+        for (size_t j = 0; j < n; j++) {
+            uint32_t back = wrapped((int64_t)here - wrapped(offsets[2 * j], extent), extent);
+            gap = back != 0 && back < gap ? back : gap;
+        }
+        if (gap > widest) {
+            widest = gap;
+            best = here;
+        }
+    }
+    return best;
+}
+
+/* Factors of the product given by n offsets (rows, columns). */
+static void add_factors(rg_operators_t *self, rg_product_t *product, const int64_t *offsets,
+                        size_t n)
+{
+    int64_t top = first_offset(offsets, n, self->n_rows);
+    int64_t left = first_offset(offsets + 1, n, self->n_columns);
+    for (size_t f = 0; f < n; f++) {
+        int64_t row = wrapped(offsets[2 * f], self->n_rows);
+        int64_t column = wrapped(offsets[2 * f + 1], self->n_columns);
+        uint32_t shift = shift_index(self, wrapped(column - left, self->n_columns));
+        add_factor(product, shift, wrapped(row - top, self->n_rows));
+    }
 }
 
 /* Most products that one operator has. */
@@ -79,27 +114,28 @@ int rg_operators_init(rg_operators_t *self, size_t n_rows, size_t n_columns, siz
             return RG_ERR_ARGUMENT;
         }
     }
-    self->stride = (2 * n_rows + PAD + 7) / 8 * 8;
     self->products = rg_alloc(n_products, sizeof *self->products);
     self->shifts = rg_alloc(starts[n_products] + 1, sizeof *self->shifts);
-    self->doubled = rg_alloc(2 * self->words + 2, sizeof *self->doubled);
+    self->doubled = rg_alloc(2 * self->words + 2, LANES * sizeof(uint64_t));
     if (self->products == NULL || self->shifts == NULL || self->doubled == NULL) {
         return RG_ERR_MEMORY;
     }
+    size_t most_down = 0;
     for (size_t p = 0; p < n_products; p++) {
         rg_product_t *product = &self->products[p];
         product->owner = owners[p];
-        for (size_t f = starts[p]; f < starts[p + 1]; f++) {
-            uint32_t shift = shift_index(self, wrapped(offsets[2 * f + 1], n_columns));
-            add_factor(product, shift, wrapped(offsets[2 * f], n_rows));
+        add_factors(self, product, offsets + 2 * starts[p], starts[p + 1] - starts[p]);
+        for (size_t f = 0; f < product->n_factors; f++) {
+            most_down = product->down[f] > most_down ? product->down[f] : most_down;
         }
     }
+    self->stride = n_rows + most_down;
     size_t lines = 0;
     if (rg_multiply(self->n_shifts, self->words, &lines) != RG_OK ||
         rg_multiply(lines, self->stride, &lines) != RG_OK) {
         return RG_ERR_OVERFLOW;
     }
-    self->table = rg_alloc(lines, sizeof *self->table);
+    self->table = rg_alloc(lines, LANES * sizeof(uint64_t));
     return self->table == NULL ? RG_ERR_MEMORY : RG_OK;
 }
 
@@ -112,74 +148,8 @@ void rg_operators_free(rg_operators_t *self)
     *self = (rg_operators_t){0};
 }
 
-/* A row twice over, without a gap: bit j is column j % n_columns. */
-static void double_row(rg_operators_t *self, const uint64_t *row)
-{
-    size_t n = self->n_columns;
-    memcpy(self->doubled, row, self->words * sizeof *row);
-    memset(self->doubled + self->words, 0, (self->words + 2) * sizeof *row);
-    for (size_t w = 0; w < self->words; w++) {
-        size_t at = n + 64 * w;
-        self->doubled[at / 64] |= row[w] << (at % 64);
-        if (at % 64 != 0) {
-            self->doubled[at / 64 + 1] |= row[w] >> (64 - at % 64);
-        }
-    }
-}
-
-/* Rows of more than one word into the table, for every shift. */
-static void shift_long_row(rg_operators_t *self, const uint64_t *row, size_t r)
-{
-    size_t tail = self->n_columns % 64;
-    uint64_t last = tail != 0 ? (UINT64_C(1) << tail) - 1 : UINT64_MAX;
-    double_row(self, row);
-    for (size_t i = 0; i < self->n_shifts; i++) {
-        size_t word = self->shifts[i] / 64;
-        size_t bit = self->shifts[i] % 64;
-        for (size_t w = 0; w < self->words; w++) {
-            uint64_t low = self->doubled[word + w] >> bit;
-            uint64_t high = bit != 0 ? self->doubled[word + w + 1] << (64 - bit) : 0;
-            uint64_t mask = w + 1 == self->words ? last : UINT64_MAX;
-            self->table[(i * self->words + w) * self->stride + r] = (low | high) & mask;
-        }
-    }
-}
-
-/* Rows of one word: a rotation inside n_columns bits. */
-static void shift_short_rows(rg_operators_t *self, const uint64_t *bits)
-{
-    size_t n = self->n_columns;
-    uint64_t mask = n < 64 ? (UINT64_C(1) << n) - 1 : UINT64_MAX;
-    for (size_t i = 0; i < self->n_shifts; i++) {
-        uint64_t *out = self->table + i * self->stride;
-        uint32_t shift = self->shifts[i];
-        if (shift == 0) {
-            memcpy(out, bits, self->n_rows * sizeof *bits);
-            continue;
-        }
-        for (size_t r = 0; r < self->n_rows; r++) {
-            out[r] = ((bits[r] >> shift) | (bits[r] << (n - shift))) & mask;
-        }
-    }
-}
-
 void rg_operators_sums(rg_operators_t *self, const uint64_t *bits, size_t n, int32_t *sums)
 {
-    size_t lines = self->n_shifts * self->words;
     memset(sums, 0, n * self->n_operators * sizeof *sums);
-    for (size_t c = 0; c < n; c++) {
-        const uint64_t *lattice = bits + c * self->n_rows * self->words;
-        if (self->words == 1) {
-            shift_short_rows(self, lattice);
-        } else {
-            for (size_t r = 0; r < self->n_rows; r++) {
-                shift_long_row(self, lattice + r * self->words, r);
-            }
-        }
-        for (size_t line = 0; line < lines; line++) {
-            uint64_t *rows = self->table + line * self->stride;
-            memcpy(rows + self->n_rows, rows, self->n_rows * sizeof *rows);
-        }
-        rg_kernels()->operator_sums(self, sums + c * self->n_operators);
-    }
+    rg_kernels()->operator_sums(self, bits, n, sums);
 }

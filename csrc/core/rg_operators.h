@@ -14,7 +14,7 @@ enum { RG_MAX_FACTORS = 8, RG_MAX_PRODUCTS = 1024 };
 typedef struct {
     size_t n_factors;               /* 1 .. RG_MAX_FACTORS */
     uint32_t shift[RG_MAX_FACTORS]; /* which column shift */
-    uint32_t down[RG_MAX_FACTORS];  /* row shift, below n_rows */
+    uint32_t down[RG_MAX_FACTORS];  /* row shift, at most stride - n_rows */
     size_t owner;                   /* operator it belongs to */
 } rg_product_t;
 
@@ -26,11 +26,12 @@ typedef struct {
     size_t n_products;
     size_t n_operators;
     size_t n_shifts;
-    size_t stride; /* uint64 from one (shift, word) to the next in the table */
+    size_t stride; /* rows from one (shift, word) to the next in the table */
     rg_product_t *products;
-    uint32_t *shifts;  /* column shifts in use, below n_columns */
-    uint64_t *doubled; /* one row twice over, for shifting rows of many words */
-    uint64_t *table;   /* n_shifts x words x stride: shifted rows, repeated past the last one */
+    uint32_t *shifts; /* column shifts in use, below n_columns */
+    void *doubled;    /* one row twice over, for shifting rows of many words */
+    void *table;      /* n_shifts x words x stride: shifted rows, repeated past the last one;
+                       * 64 bytes each, as many lattices side by side as a vector has lanes */
 } rg_operators_t;
 
 /* Compile: product p has the factors starts[p] .. starts[p+1]-1, each an offset (rows, columns) of

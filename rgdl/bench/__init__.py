@@ -6,9 +6,9 @@ gives the median over repeats and the spread between the quartiles.
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ class Row:
         Median and quartiles over the repeats.
     repeats : int
         How often it was measured.
+    ratio : float, optional
+        How many times as fast as what it is compared with, the fastest peer.
 
     Examples
     --------
@@ -62,6 +64,7 @@ class Row:
     high: float
     repeats: int
     note: str = ""
+    ratio: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class Results:
     machine : str
         The processor, with the number of processors this process may use.
     rows : tuple of Row
-        One per benchmark and variant.
+        One per benchmark and variant; peers' next to what they are compared with.
 
     Examples
     --------
@@ -81,7 +84,7 @@ class Results:
     >>> row = Row("sum", "rg", "portable", "us", 2.0, 1.5, 2.5, 7)
     >>> print(Results("a machine", (row,)))
     a machine
-    group  benchmark  variant   median  quartiles   unit
+    group  benchmark  variant   median  quartiles   unit  ratio
     rg     sum        portable       2  1.5 to 2.5  us
     """
 
@@ -103,7 +106,7 @@ class Results:
         }
 
     def __str__(self) -> str:
-        head = ("group", "benchmark", "variant", "median", "quartiles", "unit")
+        head = "group", "benchmark", "variant", "median", "quartiles", "unit", "ratio"
         body = [
             (
                 row.group,
@@ -112,10 +115,11 @@ class Results:
                 f"{row.median:.4g}",
                 f"{row.low:.3g} to {row.high:.3g}",
                 row.unit,
+                "" if row.ratio is None else f"{row.ratio:.3g}x",
             )
             for row in self.rows
         ]
-        width = [max(len(line[i]) for line in (head, *body)) for i in range(6)]
+        width = [max(len(line[i]) for line in (head, *body)) for i in range(7)]
         lines = [self.machine]
         for line in (head, *body):
             cells = [
@@ -181,16 +185,48 @@ def measure(group: str | None = None, *, repeats: int = 7) -> Results:
     ValueError: group must be one of 'samplers', 'rbm', 'exact', 'rg', got 'sampler'
     """
     count(repeats, "repeats")
-    rows = []
-    for each in benchmarks(group):
+    todo = benchmarks(group)
+    rows: list[Row] = []
+    measured: set[str] = set()
+    for each in todo:
         if each.peer:
-            if has_peer(each.peer):
-                rows.append(_row(each, f"peer: {each.peer}", repeats))
             continue
         for variant in rgdl.show_config()["simd_available"]:
             with _simd(variant):
                 rows.append(_row(each, variant, repeats))
-    return Results(_machine(), tuple(rows))
+        if each.rival not in measured:  # in the same minute
+            measured.add(each.rival)
+            rows += _peer_rows(todo, {each.rival}, repeats)
+    rest = {each.name for each in todo} - measured
+    rows += _peer_rows(todo, rest, repeats)
+    rivals = {each.name: each.rival for each in todo if not each.peer}
+    compared = [replace(row, ratio=_ratio(row, rivals, rows)) for row in rows]
+    return Results(_machine(), tuple(compared))
+
+
+def _peer_rows(todo: Sequence[Benchmark], names: set[str], repeats: int) -> list[Row]:
+    return [
+        _row(each, f"peer: {each.peer}", repeats)
+        for each in todo
+        if each.peer and each.name in names and has_peer(each.peer)
+    ]
+
+
+def _ratio(row: Row, rivals: dict[str, str], rows: Sequence[Row]) -> float | None:
+    """How many times as fast as the best peer, or as its rival on this variant."""
+    if row.variant.startswith("peer: "):
+        return None
+    others = [
+        other
+        for other in rows
+        if other.name == rivals[row.name]
+        and (other.variant.startswith("peer: ") or other.variant == row.variant)
+    ]
+    if not others:
+        return None
+    if row.unit.partition("/")[0] in ("s", "ms", "us", "ns"):
+        return min(other.median for other in others) / row.median
+    return row.median / max(other.median for other in others)
 
 
 def _row(benchmark: Benchmark, variant: str, repeats: int) -> Row:

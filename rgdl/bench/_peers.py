@@ -65,13 +65,17 @@ BENCHMARKS = (
             peer="mcising",
         )
         for name, method, shape, sweeps in (
+            ("Metropolis", "metropolis", (16, 16), 80000),
             ("Metropolis", "metropolis", (64, 64), 5000),
+            ("Metropolis", "metropolis", (256, 256), 300),
             ("Metropolis", "metropolis", (32, 32, 32), 500),
             ("Swendsen-Wang", "swendsen_wang", (32, 32), 5000),
             ("Swendsen-Wang", "swendsen_wang", (128, 128), 300),
             ("Swendsen-Wang", "swendsen_wang", (512, 512), 20),
+            ("Swendsen-Wang", "swendsen_wang", (1024, 1024), 8),
             ("Wolff", "wolff", (32, 32), 20000),
             ("Wolff", "wolff", (128, 128), 2000),
+            ("Wolff", "wolff", (512, 512), 100),
         )
     ),
     Benchmark(

@@ -3,9 +3,10 @@
 import numpy as np
 
 import rgdl
+from rgdl._live import LiveRun
 from rgdl.bench._timing import K_CRITICAL, Benchmark, Timer, random_spins, timed
 from rgdl.rg import OperatorSet
-from rgdl.rg._operators import pack_rows
+from rgdl.rg._rows import pack_rows
 
 
 def _majority(rows: int = 10_000) -> Timer:
@@ -26,6 +27,17 @@ def _operators(rows: int = 20_000) -> Timer:
 
 def _kadanoff() -> Timer:
     return lambda: 1e3 * timed(rgdl.rg.kadanoff_variational)
+
+
+def _live(frames: int = 10) -> Timer:
+    model, rule = rgdl.Ising((128, 128), K=K_CRITICAL), rgdl.rg.MajorityRule()
+    run = LiveRun(model, rule, rng=0)
+
+    def work() -> None:
+        for _ in range(frames):
+            run.step(8)
+
+    return lambda: 1e3 * timed(work) / frames
 
 
 def _monte_carlo(n: int = 2_560) -> Timer:
@@ -53,6 +65,13 @@ BENCHMARKS = (
     ),
     Benchmark("11 operators 64x64", "rg", "us", _operators, "rows of bits"),
     Benchmark("Kadanoff's fixed point", "rg", "ms", _kadanoff),
+    Benchmark(
+        "live frame 128x128",
+        "rg",
+        "ms",
+        _live,
+        "eight sweeps of 16 lattices, three levels, energies; below 67 for 15 a second",
+    ),
     Benchmark(
         "Monte Carlo RG 64x64",
         "rg",

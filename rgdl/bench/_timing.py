@@ -32,6 +32,9 @@ class Benchmark:
         What profiling found, and what is counted.
     peer : str
         The package, if the code is another's; it runs in a process of its own.
+    rival : str
+        Name of the benchmark it is compared with: a peer's, or one of this package on
+        the same instruction set.
 
     Examples
     --------
@@ -46,6 +49,7 @@ class Benchmark:
     make: Callable[[], Timer]
     note: str = ""
     peer: str = ""
+    rival: str = ""
 
 
 def timed(work: Callable[[], object]) -> float:

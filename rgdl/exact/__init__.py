@@ -5,6 +5,7 @@ Conventions are those of `rgdl.Ising`: :math:`p(s) = e^{-H(s)}/Z` with
 """
 
 from rgdl.exact._binder import UniversalBinder, universal_binder
+from rgdl.exact._central_charge import CentralCharge, central_charge
 from rgdl.exact._chain import chain
 from rgdl.exact._critical import CriticalData, critical, k_eff, universal_log_z
 from rgdl.exact._density import (
@@ -21,15 +22,9 @@ from rgdl.exact._infinite import (
 )
 from rgdl.exact._kaufman import K_CRITICAL, kaufman
 from rgdl.exact._planar import planar
+from rgdl.exact._strip import Strip, transfer_matrix
 from rgdl.exact._thermodynamics import Thermodynamics
-from rgdl.exact._transfer import (
-    CentralCharge,
-    Strip,
-    central_charge,
-    correlations,
-    magnetization_distribution,
-    transfer_matrix,
-)
+from rgdl.exact._torus import correlations, magnetization_distribution
 
 __all__ = [
     "K_CRITICAL",

@@ -49,7 +49,10 @@ def reproduce(
     fast : bool
         Fewer configurations and epochs, under a minute; what has not converged says so.
     out : path-like, optional
-        Folder for ``report.html`` and ``report.json``; made if it is not there.
+        Folder for ``report.html``, ``report.json`` and the trained ``model.npz``; made
+        if it is not there. A run that was broken off (Ctrl-C) leaves a folder
+        ``unfinished-...`` there, and the same call with the same key goes on from it,
+        to the same numbers.
     rng : int, SeedSequence, BitGenerator or Generator, optional
         Keys every random number; the report records it, so that a run with None can be
         repeated too.
@@ -85,9 +88,6 @@ def reproduce(
     experiment = importlib.import_module(_MODULES[name])
     settings = experiment.FAST if fast else experiment.FULL
     report: Report = experiment.run(
-        settings, rng=rng, workers=threads, progress=progress
+        settings, rng=rng, workers=threads, progress=progress, out=folder
     )
-    if folder is not None:
-        report.to_html(folder / "report.html")
-        report.to_json(folder / "report.json")
     return report

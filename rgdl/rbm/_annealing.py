@@ -20,7 +20,14 @@ from rgdl.rbm._log_z import (
 )
 from rgdl.rbm._moments import Parameters
 
-__all__ = ["anneal", "annealed_log_z", "base_bias", "bennett", "integrated_log_z"]
+__all__ = [
+    "anneal",
+    "annealed_log_z",
+    "base_bias",
+    "base_states",
+    "bennett",
+    "integrated_log_z",
+]
 
 Bits = npt.NDArray[np.uint64]
 
@@ -93,7 +100,7 @@ def anneal(
     return log_weight, states, slope
 
 
-def _base_states(base: Floats, spin: bool, n_chains: int, key: Key) -> Bits:
+def base_states(base: Floats, spin: bool, n_chains: int, key: Key) -> Bits:
     """Draw the chains' start: independent visible units with the base's biases."""
     mean_on = expit(2 * base if spin else base)
     uniform = np.random.default_rng(key.tolist()).random((n_chains, len(base)))
@@ -140,7 +147,7 @@ def _schedule(
         spin,
         base,
         np.repeat(nodes, _PILOT_STEPS),
-        _base_states(base, spin, _PILOT_CHAINS, key),
+        base_states(base, spin, _PILOT_CHAINS, key),
         key,
         record=True,
     )
@@ -177,7 +184,7 @@ def annealed_log_z(
     generator = np.random.default_rng(draw_key(rng).tolist())
     keys = [draw_key(generator) for _ in range(4)]
     betas = _schedule(parameters, spin, base, n_betas, keys[3])
-    start = _base_states(base, spin, n_chains, keys[0])
+    start = base_states(base, spin, n_chains, keys[0])
     forward, _, _ = anneal(
         parameters,
         spin,
@@ -245,7 +252,7 @@ def integrated_log_z(
         spin,
         base,
         np.repeat(np.concatenate([nodes, nodes[::-1]]), steps),
-        _base_states(base, spin, n_chains, keys[0]),
+        base_states(base, spin, n_chains, keys[0]),
         keys[1],
         record=True,
         workers=workers,

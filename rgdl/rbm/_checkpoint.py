@@ -16,7 +16,14 @@ from rgdl.rbm._data import Rows
 from rgdl.rbm._settings import Settings
 from rgdl.rbm._update import Offsets
 
-__all__ = ["Checkpoint", "digest", "read_machine", "write_machine"]
+__all__ = [
+    "Checkpoint",
+    "digest",
+    "machine_parts",
+    "machine_state",
+    "read_machine",
+    "write_machine",
+]
 
 PathLike = str | os.PathLike[str]
 
@@ -33,6 +40,7 @@ _ARRAYS = {
     "_hidden": ("hidden",),
     "_cursor": ("cursor",),
     "hidden_means_": ("hidden_means",),
+    "hidden_activations_": ("hidden_activations",),
     "feature_names_in_": ("feature_names",),
 }
 
@@ -60,6 +68,18 @@ def _plain(value: Any, n_epochs: int) -> Any:
 
 def write_machine(rbm: Any, path: PathLike, **more: Any) -> None:
     """Write a fitted machine; `more` goes to the file's meta."""
+    meta, arrays = machine_parts(rbm)
+    write_npz(path, _KIND, {**meta, **more}, arrays)
+
+
+def read_machine(path: PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the meta of a file and the attributes of its machine."""
+    meta, arrays = read_npz(path, _KIND)
+    return meta, machine_state(path, meta, arrays)
+
+
+def machine_parts(rbm: Any) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """Return what a file holds of a fitted machine: meta and arrays."""
     parameters = rbm.get_params(deep=False)
     progress = parameters.pop("progress")
     key = getattr(rbm, "key_", None)
@@ -74,7 +94,6 @@ def write_machine(rbm: Any, path: PathLike, **more: Any) -> None:
         "history": rbm.history_,
         "spectrum": [[epoch, values] for epoch, values in rbm.spectrum_.items()],
         "lattice_shape": list(rbm.lattice_shape_),
-        **more,
     }
     arrays: dict[str, npt.NDArray[Any]] = {}
     for attribute, names in _ARRAYS.items():
@@ -84,12 +103,13 @@ def write_machine(rbm: Any, path: PathLike, **more: Any) -> None:
             arrays.update(zip(names, parts, strict=True))
     if "feature_names" in arrays:
         arrays["feature_names"] = arrays["feature_names"].astype(str)
-    write_npz(path, _KIND, meta, arrays)
+    return meta, arrays
 
 
-def read_machine(path: PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the meta of a file and the attributes of its machine."""
-    meta, arrays = read_npz(path, _KIND)
+def machine_state(
+    path: PathLike, meta: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]
+) -> dict[str, Any]:
+    """Return the attributes of the machine in a file."""
     try:
         state: dict[str, Any] = {
             "history_": meta["history"],
@@ -117,7 +137,7 @@ def read_machine(path: PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
         raise FileFormatError(
             f"{os.fspath(path)} is damaged: {error!r} while reading a machine"
         ) from error
-    return meta, state
+    return state
 
 
 class Checkpoint:

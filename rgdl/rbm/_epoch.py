@@ -18,6 +18,7 @@ from rgdl.rbm._moments import (
     Moments,
     Parameters,
     bits_values,
+    chain_moments,
     data_moments,
     exact_moments,
     unit_means,
@@ -164,11 +165,12 @@ def _dense_batch(
     else:
         chains, accepted = _tempered(chains, given, settings, key, number)
     n_negative = len(batch) if settings.method == "cd" else settings.n_chains
-    negative, _ = data_moments(
-        bits_values(chains[:n_negative], len(given.b), settings.spin),
+    negative = chain_moments(
+        chains[:n_negative],
         weights if settings.method == "cd" else None,
-        parameters,
+        given,
         settings.spin,
+        settings.workers,
     )
     cursor = rbm._cursor.copy()
     cursor[0] += 1
@@ -299,7 +301,7 @@ def _step(
     parameters, velocity = moved(
         Parameters(rbm.W_, rbm.b_, rbm.c_),
         Parameters(*rbm._velocity),
-        decayed(gradient, np.asarray(rbm.W_, np.float64), settings.l1, settings.l2),
+        decayed(gradient, rbm.W_, settings.l1, settings.l2),
         offsets,
         settings.learning_rate(epoch),
         settings.momentum(epoch),

@@ -15,7 +15,7 @@ from rgdl.rbm._evaluate import pseudo_likelihood
 from rgdl.rbm._moments import Parameters, bits_values, free_energy, unit_means
 from rgdl.rbm._settings import Settings
 
-__all__ = ["HISTORY", "EarlyStopping", "diagnose", "hidden_means", "record"]
+__all__ = ["HISTORY", "EarlyStopping", "diagnose", "hidden_activations", "record"]
 
 HISTORY = (
     "epoch",
@@ -136,8 +136,10 @@ def singular_values(W: npt.NDArray[Any]) -> list[float]:
     return [float(value) for value in np.sqrt(np.maximum(values, 0.0))]
 
 
-def hidden_means(rbm: Any, rows: Rows, settings: Settings) -> npt.NDArray[np.float64]:
-    """Mean of every hidden unit over at most 1000 rows of the data."""
+def hidden_activations(
+    rbm: Any, rows: Rows, settings: Settings
+) -> dict[str, npt.NDArray[Any]]:
+    """Attributes: E[h | v] of 100 rows of the data, and means over at most 1000."""
     if rows.bits is not None:
         stride = max(1, len(rows) // 1000)
         bits = np.ascontiguousarray(rows.bits[::stride][:1000])
@@ -149,7 +151,10 @@ def hidden_means(rbm: Any, rows: Rows, settings: Settings) -> npt.NDArray[np.flo
         W, _, c = Parameters(rbm.W_, rbm.b_, rbm.c_).as_float64()
         with blas_threads(settings.workers):
             means = unit_means(matmul(values.astype(np.float64), W) + c, settings.spin)
-    return np.asarray(means.mean(axis=0, dtype=np.float64))
+    return {
+        "hidden_activations_": means[:: max(1, len(means) // 100)][:100].copy(),
+        "hidden_means_": means.mean(axis=0, dtype=np.float64),
+    }
 
 
 class EarlyStopping:

@@ -161,6 +161,7 @@ class Layer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
             history_={name: [] for name in HISTORY},
             spectrum_={},
             hidden_means_=np.full(W.shape[1], np.nan),
+            hidden_activations_=np.empty((0, W.shape[1]), dtype=W.dtype),
         )
 
     # ---- layers ----

@@ -100,6 +100,8 @@ class RBM(Sampler):
         than 128 units).
     hidden_means_ : ndarray, shape (n_hidden,)
         Means of the hidden units over at most 1000 rows, after training.
+    hidden_activations_ : ndarray, shape (at most 100, n_hidden)
+        E[h | v] of rows of the data, after training.
     lattice_shape_ : tuple of int
         Shape of one row of the data.
     n_features_in_ : int
@@ -333,9 +335,10 @@ class RBM(Sampler):
         data: Packed,
         update: Callable[[float], None],
         inputs: str = "features of X",
+        checkpoint: PathLike | None = None,
     ) -> None:
         """`fit` for rows that are packed already."""
-        self._fit_rows(Rows.packed(data), update, inputs=inputs)
+        self._fit_rows(Rows.packed(data), update, checkpoint=checkpoint, inputs=inputs)
 
     def _fit_rows(
         self,
@@ -444,6 +447,11 @@ class RBM(Sampler):
         3
         """
         meta, state = read_machine(path)
+        return cls._restored(meta, state)
+
+    @classmethod
+    def _restored(cls, meta: dict[str, Any], state: dict[str, Any]) -> Self:
+        """Return the machine that a file describes."""
         parameters = dict(meta["parameters"])
         if isinstance(parameters.get("sparsity"), list):
             parameters["sparsity"] = tuple(parameters["sparsity"])

@@ -16,6 +16,7 @@ from rgdl._blas import matmul
 __all__ = [
     "Moments",
     "Parameters",
+    "chain_moments",
     "data_moments",
     "exact_moments",
     "free_energy",
@@ -50,8 +51,9 @@ class Moments(NamedTuple):
     h: Floats
 
     def minus(self, other: "Moments") -> "Moments":
-        """Difference of the two."""
-        return Moments(self.vh - other.vh, self.v - other.v, self.h - other.h)
+        """Difference of the two; its vh takes the place of this one's."""
+        vh = np.subtract(self.vh, other.vh, out=self.vh)
+        return Moments(vh, self.v - other.v, self.h - other.h)
 
 
 def unit_means(inputs: npt.NDArray[Any], spin: bool) -> npt.NDArray[Any]:
@@ -80,26 +82,44 @@ def data_moments(
 ) -> tuple[Moments, float]:
     """Weighted moments of rows with h at its conditional mean, and their mean F."""
     W, b, c = parameters
-    vh, v, h = np.zeros_like(W), np.zeros_like(b), np.zeros_like(c)
-    soft = total = 0.0
+    vh, v, h = np.empty_like(W), np.zeros_like(b), np.zeros_like(c)
+    total = float(len(rows) if weights is None else weights.sum())
+    soft = 0.0
     for first in range(0, len(rows), _CHUNK):
         part = np.ascontiguousarray(rows[first : first + _CHUNK], dtype=np.float64)
         inputs = matmul(W, part, transpose_a=True, transpose_b=True)
         sums, means = _core.unit_sums(inputs, c, spin), inputs
         if weights is None:
-            soft += float(sums.sum())
-            v += part.sum(axis=0)
-            total += len(part)
+            soft += float(sums.sum()) / total
+            v += part.sum(axis=0) / total
+            means /= total
         else:
-            share = weights[first : first + _CHUNK]
-            means *= share
+            share = weights[first : first + _CHUNK] / total
             soft += float(share @ sums)
             v += share @ part
-            total += float(share.sum())
+            means *= share
         h += means.sum(axis=1)
-        matmul(part, means, transpose_a=True, transpose_b=True, add_to=vh)
-    moments = Moments(vh / total, v / total, h / total)
-    return moments, float(-(b @ moments.v) - soft / total)
+        matmul(part, means, transpose_a=True, transpose_b=True, out=vh, add=first > 0)
+    return Moments(vh, v, h), float(-(b @ v) - soft)
+
+
+def chain_moments(
+    bits: npt.NDArray[np.uint64],
+    weights: Floats | None,
+    parameters: Parameters,
+    spin: bool,
+    workers: int,
+) -> Moments:
+    """Moments of packed rows, in the parameters' dtype; means by the packed kernels."""
+    W, b, c = parameters
+    means = _core.rbm_mean(W, b, c, spin, bits, True, workers)
+    share = np.full(len(bits), 1 / len(bits))
+    if weights is not None:
+        share = weights / weights.sum()
+    part = bits_values(bits, len(b), spin).astype(W.dtype)
+    v, h = share @ part, share @ means
+    means *= share[:, None].astype(W.dtype)
+    return Moments(matmul(part, means, transpose_a=True), v, h)
 
 
 def state_values(n: int, first: int, stop: int, spin: bool) -> Floats:
@@ -143,7 +163,7 @@ def exact_moments(parameters: Parameters, spin: bool) -> tuple[Moments, float]:
         v += p @ states
         means *= p
         h += means.sum(axis=1)
-        matmul(states, means, transpose_a=True, transpose_b=True, add_to=vh)
+        matmul(states, means, transpose_a=True, transpose_b=True, out=vh, add=True)
     return Moments(vh / total, v / total, h / total), top + float(np.log(total))
 
 

@@ -12,7 +12,7 @@ from rgdl.errors import DataWarning
 from rgdl.rbm._checkpoint import Checkpoint
 from rgdl.rbm._data import Rows
 from rgdl.rbm._epoch import run_epoch
-from rgdl.rbm._history import hidden_means, record
+from rgdl.rbm._history import hidden_activations, record
 from rgdl.rbm._lbfgs import minimise
 from rgdl.rbm._settings import Settings
 from rgdl.rbm._start import first_parameters, random_bits, visible_means
@@ -74,6 +74,7 @@ def begin_optimiser(rbm: Any, rows: Rows, settings: Settings, key: Key) -> None:
         _offsets=offsets,
         _activity=activity,
         hidden_means_=np.full(n_hidden, np.nan),
+        hidden_activations_=np.empty((0, n_hidden), dtype=real),
     )
 
 
@@ -93,12 +94,10 @@ def train(
 
     def after_epoch(extra: dict[str, float]) -> bool:
         record(rbm, rows, settings, validation, extra)
-        if checkpoint is not None:
-            checkpoint.write(rbm, stopped=False)
         # every callback is asked, also after one that wants to stop
         stop = any([bool(callback(rbm)) for callback in callbacks])
-        if stop and checkpoint is not None:
-            checkpoint.write(rbm, stopped=True)
+        if checkpoint is not None:
+            checkpoint.write(rbm, stopped=stop)
         return stop
 
     begun = len(rbm.history_["epoch"])
@@ -117,4 +116,4 @@ def train(
             if checkpoint is not None:
                 checkpoint.write(rbm, stopped=False)
             raise
-    rbm.hidden_means_ = hidden_means(rbm, rows, settings)
+    rbm.__dict__.update(hidden_activations(rbm, rows, settings))

@@ -9,7 +9,7 @@ so that :math:`b' = b + W \lambda` and :math:`c' = c + W^T \mu`. Velocities belo
 Wiskott, JMLR 17(99), 2016).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,7 +52,7 @@ def pulled(
     return gradient._replace(h=gradient.h + cost * (target - activity))
 
 
-def decayed(gradient: Moments, W: Floats, l1: float, l2: float) -> Moments:
+def decayed(gradient: Moments, W: npt.NDArray[Any], l1: float, l2: float) -> Moments:
     """Take the slopes of l1 |W|_1 and l2 |W|^2 / 2 off the gradient."""
     if l1 == 0.0 and l2 == 0.0:
         return gradient
@@ -67,14 +67,19 @@ def moved(
     rate: float,
     momentum: float,
 ) -> tuple[Parameters, Parameters]:
-    """Parameters and velocity after one step; new arrays, in the machine's dtype."""
+    """Parameters and velocity after one step; new arrays, in the machine's dtype.
+
+    The gradient is used up.
+    """
     real = parameters.W.dtype
-    new_velocity = Parameters(
-        *(
-            (momentum * old + rate * slope).astype(real)
-            for old, slope in zip(velocity, gradient, strict=True)
-        )
-    )
+
+    def stepped(old: npt.NDArray[Any], slope: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        slope *= rate
+        if momentum > 0.0:
+            slope += momentum * old
+        return slope.astype(real)
+
+    new_velocity = Parameters(*map(stepped, velocity, gradient))
     vW, vb, vc = new_velocity
     if offsets is not None:
         vb = vb - vW @ offsets.hidden

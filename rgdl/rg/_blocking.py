@@ -163,8 +163,8 @@ class MajorityRule(Blocking):
     def _coarsen_rows(
         self, bits: npt.NDArray[np.uint64], width: int, key: Key
     ) -> npt.NDArray[np.uint64]:
-        """Coarsen rows of bits (n, rows, words) with b = 2; `coarsen`'s coins."""
-        return _core.majority_rows(bits, width, _TIES.index(self.ties), key)
+        ties = _TIES.index(self.ties)
+        return _core.majority_rows(bits, width, self.b, ties, key)
 
     def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Logarithms of p(h_j up|v) and p(h_j down|v), see `Transform`."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from rgdl import _core
 from rgdl._rng import Key
 from rgdl.ising import Ising
-from rgdl.rg._operators import pack_rows
+from rgdl.rg._rows import pack_rows
 
 _SWENDSEN_WANG = 1
 

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from functools import cache
 from typing import SupportsIndex
 
@@ -11,7 +12,7 @@ from scipy.optimize import brentq
 from rgdl import _validate
 from rgdl._states import Floats
 from rgdl.rg._fixed_point import FixedPoint, sorted_eigenvalues
-from rgdl.rg._flow import Flow, log_cosh
+from rgdl.rg._flow import Flow, log_cosh, start_couplings
 
 __all__ = [
     "checkerboard",
@@ -195,14 +196,18 @@ def _critical_coupling() -> float:
 
 
 def niemeijer_van_leeuwen_flow(
-    K: float, n_steps: SupportsIndex, *, order: SupportsIndex = 2
+    K: float | Sequence[float],
+    n_steps: SupportsIndex,
+    *,
+    order: SupportsIndex = 2,
 ) -> Flow:
     r"""Flow of triangular-lattice couplings in the cumulant expansion.
 
     Parameters
     ----------
-    K : float
-        Reduced nearest-neighbour coupling, at least 0.
+    K : float or sequence of float
+        Reduced nearest-neighbour coupling, at least 0; or one value per column, from
+        the first on (the others 0).
     n_steps : int
         Number of steps (:math:`b = \sqrt 3`), at least 0.
     order : {1, 2}
@@ -227,8 +232,8 @@ def niemeijer_van_leeuwen_flow(
     """
     steps = _validate.count(n_steps, "n_steps", least=0)
     order = _order(order)
-    rows = [np.zeros(1 if order == 1 else 3)]
-    rows[0][0] = _validate.finite(K, "K", least=0.0)
+    rows = [start_couplings(K, 1 if order == 1 else 3)]
+    _validate.finite(float(rows[0][0]), "K", least=0.0)
     for _ in range(steps):
         rows.append(_step(rows[-1], order))
     constants = np.array([0.0] + [math.nan] * steps)

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl import _core, _validate
-from rgdl._rng import RngLike
+from rgdl._rng import Key, RngLike
 from rgdl._states import Floats
 from rgdl.rg._blocking import Blocking, as_rows, extents
 
@@ -225,6 +225,13 @@ class Decimation(Blocking):
         else:
             kept[:] = fine[:, ::2]
         return kept
+
+    def _coarsen_rows(
+        self, bits: npt.NDArray[np.uint64], width: int, key: Key
+    ) -> npt.NDArray[np.uint64]:
+        if self._turned:
+            return super()._coarsen_rows(bits, width, key)
+        return _core.decimate_rows(bits, width, self.b)
 
     def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Logarithms of p(h_j up|v) and p(h_j down|v): 0 and -inf, see `Transform`."""

@@ -1,6 +1,7 @@
 """Flows of couplings, and the decimation of the chain."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import SupportsIndex
 
@@ -51,6 +52,16 @@ class Flow:
             for step, row in enumerate(rows)
         ]
         return "\n".join([f"Flow of {self.n_steps} steps", f"step{head}", *lines])
+
+
+def start_couplings(K: float | Sequence[float], n: int) -> Floats:
+    """Row 0 of a flow of n couplings: the first given, the others 0."""
+    given = np.atleast_1d(np.asarray(K, dtype=np.float64))
+    if given.ndim != 1 or not 1 <= len(given) <= n:
+        raise ValueError(f"K must be a number or up to {n} couplings, got {K!r}")
+    if not np.isfinite(given).all():
+        raise ValueError(f"K must be finite, got {K!r}")
+    return np.concatenate([given, np.zeros(n - len(given))])
 
 
 def decimate_chain(K: float, n_steps: SupportsIndex, *, h: float | None = None) -> Flow:

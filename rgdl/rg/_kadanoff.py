@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl import _core, _validate
-from rgdl._rng import RngLike, draw_key
+from rgdl._rng import Key, RngLike, draw_key
 from rgdl._states import Floats
 from rgdl.rg._blocking import Blocking, as_rows
 
@@ -92,6 +92,11 @@ class Kadanoff(Blocking):
         True
         """
         return _core.kadanoff(self._fine(s, "s"), self.b, self.strength, draw_key(rng))
+
+    def _coarsen_rows(
+        self, bits: npt.NDArray[np.uint64], width: int, key: Key
+    ) -> npt.NDArray[np.uint64]:
+        return _core.kadanoff_rows(bits, width, self.b, self.strength, key)
 
     def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Logarithms of p(h_j up|v) and p(h_j down|v), see `Transform`."""

@@ -13,11 +13,10 @@ from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
 from rgdl._states import Floats
 from rgdl.ising import Ising
-from rgdl.rg._blocking import MajorityRule
 from rgdl.rg._chains import packed_chains
 from rgdl.rg._compose import Compose
 from rgdl.rg._decimation import Decimation
-from rgdl.rg._operators import OperatorSet, pack_rows, unpack_rows
+from rgdl.rg._operators import OperatorSet
 from rgdl.rg._transform import Transform
 
 __all__ = ["MCRGResult", "mcrg"]
@@ -284,24 +283,16 @@ def _level_sums(
     key: Key,
     draw: int,
 ) -> Iterator[npt.NDArray[np.int32]]:
-    width = model.shape[1]
-    yield operators._sums(bits, width)
+    shape: tuple[int, ...] | None = model.shape
+    yield operators._sums(bits, model.shape[1])
     for level in range(levels):
         step_key = key.copy()
         step_key[3] ^= np.uint64(draw << 8 | level + 1)
-        bits, width = _coarsened(bits, width, transform, step_key)
-        yield operators._sums(bits, width)
-
-
-def _coarsened(
-    bits: Bits, width: int, transform: Transform, key: Key
-) -> tuple[Bits, int]:
-    """One step on rows of bits; the majority rule with b = 2 stays packed."""
-    if isinstance(transform, MajorityRule) and transform.b == 2:
-        return transform._coarsen_rows(bits, width, key), width // 2
-    words = tuple(int(word) for word in key)
-    coarse = transform.coarsen(unpack_rows(bits, width), rng=words)
-    return pack_rows(np.ascontiguousarray(coarse, dtype=np.int8)), coarse.shape[2]
+        assert shape is not None  # `_checked`
+        bits = transform._coarsen_rows(bits, shape[1], step_key)
+        shape = transform.coarse_shape(shape)
+        assert shape is not None
+        yield operators._sums(bits, shape[1])
 
 
 def _checked(model: Ising, transform: Transform, levels: int) -> int:

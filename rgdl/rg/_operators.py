@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from rgdl import _core
 from rgdl._states import as_spins
+from rgdl.rg._rows import pack_rows
 
 __all__ = ["STANDARD_OPERATORS", "OperatorSet", "operator_sums"]
 
@@ -183,17 +184,3 @@ def operator_sums(
         raise ValueError(f"s must have shape (n, rows, columns), got {spins.shape}")
     chosen = operators if isinstance(operators, OperatorSet) else OperatorSet(operators)
     return chosen._sums(pack_rows(spins), spins.shape[2])
-
-
-def pack_rows(spins: npt.NDArray[np.int8]) -> npt.NDArray[np.uint64]:
-    """Bits of lattices (n, rows, columns), each row in words of its own."""
-    n, n_rows, width = spins.shape
-    words = -(-width // 64)
-    return _core.pack(spins.reshape(n * n_rows, width), -1).reshape(n, n_rows, words)
-
-
-def unpack_rows(bits: npt.NDArray[np.uint64], width: int) -> npt.NDArray[np.int8]:
-    """Spins of lattices of bits (n, rows, words)."""
-    n, n_rows, words = bits.shape
-    flat = _core.unpack(bits.reshape(n * n_rows, words), width, -1)
-    return flat.reshape(n, n_rows, width)

@@ -6,11 +6,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from rgdl._rng import RngLike
+from rgdl._rng import Key, RngLike
 from rgdl._states import (
     Floats,
     as_spins,
 )
+from rgdl.rg._rows import pack_rows, unpack_rows
 
 
 class Transform(ABC):
@@ -130,6 +131,14 @@ class Transform(ABC):
             As `log_prob`.
         """
         return self.log_prob(v, h)
+
+    def _coarsen_rows(
+        self, bits: npt.NDArray[np.uint64], width: int, key: Key
+    ) -> npt.NDArray[np.uint64]:
+        """`coarsen` on rows of bits (n, rows, words), for a key of four words."""
+        words = tuple(int(word) for word in key)
+        coarse = self.coarsen(unpack_rows(bits, width), rng=words)
+        return pack_rows(np.ascontiguousarray(coarse, dtype=np.int8))
 
     def _torus(self, shape: tuple[int, ...]) -> tuple[int, ...] | None:
         """Coarse shape where its axes are those of a chain, square or cubic lattice."""

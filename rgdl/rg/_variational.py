@@ -7,6 +7,7 @@ four different mu; these can be summed one by one.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import SupportsIndex
 
@@ -16,7 +17,7 @@ from scipy.optimize import brentq, minimize_scalar
 from rgdl import _validate
 from rgdl._states import Floats
 from rgdl.rg._fixed_point import FixedPoint, sorted_eigenvalues
-from rgdl.rg._flow import Flow
+from rgdl.rg._flow import Flow, start_couplings
 
 __all__ = ["FreeEnergyBound", "kadanoff_bound", "kadanoff_flow", "kadanoff_variational"]
 
@@ -178,14 +179,18 @@ def _start(K: float, h: float) -> Floats:
 
 
 def kadanoff_flow(
-    K: float, n_steps: SupportsIndex, *, p: float, h: float = 0.0
+    K: float | Sequence[float],
+    n_steps: SupportsIndex,
+    *,
+    p: float,
+    h: float = 0.0,
 ) -> Flow:
     r"""Flow of the square lattice's couplings under Kadanoff's transformation.
 
     Parameters
     ----------
-    K : float
-        Reduced nearest-neighbour coupling.
+    K : float or sequence of float
+        Reduced nearest-neighbour coupling; or up to three: nn, nnn, plaquette.
     n_steps : int
         Number of steps (b = 2), at least 0.
     p : float
@@ -219,7 +224,9 @@ def kadanoff_flow(
     """
     steps = _validate.count(n_steps, "n_steps", least=0)
     p = _validate.finite(p, "p")
-    v = _start(_validate.finite(K, "K"), _validate.finite(h, "h"))
+    v = np.zeros(6)
+    v[1:4] = start_couplings(K, 3) / _SHARED[:3]
+    v[4] = _validate.finite(h, "h") / _SHARED[3]
     rows, constants = [v[1:] * _SHARED], [0.0]
     for _ in range(steps):
         v = _step(v, p)[0]

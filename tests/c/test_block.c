@@ -115,50 +115,66 @@ static void slices_do_not_show(void)
     rg_block_stream_t random[3] = {{.next = 0}};
     CHECK(rg_majority(&blocking, 0, KEY, &random[0], 0, fine, N, whole[0]) == RG_OK);
     CHECK(rg_kadanoff(&blocking, 0.3, KEY, &random[0], 0, fine, N, whole[1]) == RG_OK);
-    CHECK(rg_majority_rows(4, 4, 0, KEY, &random[0], 0, bits, N, whole_rows) == RG_OK);
+    CHECK(rg_majority_rows(4, 4, 2, 0, KEY, &random[0], 0, bits, N, whole_rows) == RG_OK);
     for (size_t c = 0; c < N; c += 103) {
         const int8_t *from = fine + c * SITES;
         CHECK(rg_majority(&blocking, 0, KEY, &random[0], c, from, 103, sliced[0] + 4 * c) == RG_OK);
         CHECK(rg_kadanoff(&blocking, 0.3, KEY, &random[1], c, from, 103, sliced[1] + 4 * c) ==
               RG_OK);
-        CHECK(rg_majority_rows(4, 4, 0, KEY, &random[2], c, bits + 4 * c, 103,
+        CHECK(rg_majority_rows(4, 4, 2, 0, KEY, &random[2], c, bits + 4 * c, 103,
                                sliced_rows + 2 * c) == RG_OK);
     }
     CHECK(memcmp(sliced, whole, sizeof whole) == 0);
     CHECK(memcmp(sliced_rows, whole_rows, sizeof whole_rows) == 0);
 }
 
-/* int8 and bit rows must agree, coins included, for rows of one and of several words */
+/* int8 and bit rows must agree, random numbers included, for rows of one and of several words */
 static void rows_of_bits_give_the_same_blocks(void)
 {
-    enum { N = 3, ROWS = 6, MOST = 200 };
-    static int8_t fine[N * ROWS * MOST];
-    static int8_t coarse[N * ROWS * MOST / 4];
-    static uint64_t bits[N * ROWS * 4];
-    static uint64_t blocks[N * ROWS / 2 * 4];
-    static uint64_t expected[N * ROWS / 2 * 4];
+    enum { N = 3, MOST_ROWS = 6, MOST = 201, SIZE = N * MOST_ROWS * MOST };
+    static int8_t fine[SIZE];
+    static int8_t coarse[SIZE];
+    static uint64_t bits[N * MOST_ROWS * 4];
+    static uint64_t blocks[N * MOST_ROWS * 4];
+    static uint64_t expected[N * MOST_ROWS * 4];
+    static const size_t sizes[][3] = {
+        {2, 6, 2},   {2, 6, 6},   {2, 6, 62},  {2, 6, 64}, {2, 6, 66},  {2, 6, 128}, {2, 6, 130},
+        {2, 6, 192}, {2, 2, 192}, {2, 6, 200}, {3, 6, 63}, {3, 3, 201}, {4, 4, 68},  {5, 5, 130}};
     rg_block_stream_t random = {.next = 0};
-    const size_t widths[] = {2, 6, 62, 64, 66, 128, 130, 200};
-    for (size_t i = 0; i < sizeof widths / sizeof widths[0]; i++) {
-        size_t width = widths[i];
-        const size_t extents[2] = {ROWS, width};
-        for (size_t s = 0; s < N * ROWS * width; s++) {
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        size_t b = sizes[i][0];
+        const size_t *extents = sizes[i] + 1;
+        size_t rows = extents[0];
+        size_t width = extents[1];
+        for (size_t s = 0; s < N * rows * width; s++) {
             fine[s] = (s * 2654435761u >> 7) % 2 ? 1 : -1;
         }
         rg_blocking_t blocking;
-        CHECK(rg_blocking_init(&blocking, extents, 2, 2) == RG_OK);
-        CHECK(rg_bits_pack(fine, (size_t)N * ROWS, width, -1, 1, bits) == RG_OK);
-        for (int ties = 0; ties < 2; ties++) {
-            CHECK(rg_majority(&blocking, ties, KEY, &random, 0, fine, N, coarse) == RG_OK);
-            CHECK(rg_majority_rows(ROWS, width, ties, KEY, &random, 0, bits, N, blocks) == RG_OK);
-            size_t words = rg_bits_words(width / 2) * N * ROWS / 2;
-            CHECK(rg_bits_pack(coarse, N * ROWS / 2, width / 2, -1, 1, expected) == RG_OK);
+        CHECK(rg_blocking_init(&blocking, extents, 2, b) == RG_OK);
+        CHECK(rg_bits_pack(fine, N * rows, width, -1, 1, bits) == RG_OK);
+        size_t words = rg_bits_words(width / b) * N * rows / b;
+        for (int rule = 0; rule < 4; rule++) { /* ties 0, ties 1, Kadanoff, decimation */
+            if (rule < 2) {
+                CHECK(rg_majority(&blocking, rule, KEY, &random, 0, fine, N, coarse) == RG_OK);
+                CHECK(rg_majority_rows(rows, width, b, rule, KEY, &random, 0, bits, N, blocks) ==
+                      RG_OK);
+            } else if (rule == 2) {
+                CHECK(rg_kadanoff(&blocking, 0.3, KEY, &random, 0, fine, N, coarse) == RG_OK);
+                CHECK(rg_kadanoff_rows(rows, width, b, 0.3, KEY, &random, 0, bits, N, blocks) ==
+                      RG_OK);
+            } else {
+                rg_decimate(&blocking, fine, N, coarse);
+                CHECK(rg_decimate_rows(rows, width, b, bits, N, blocks) == RG_OK);
+            }
+            CHECK(rg_bits_pack(coarse, N * rows / b, width / b, -1, 1, expected) == RG_OK);
             CHECK(memcmp(blocks, expected, words * sizeof *blocks) == 0);
         }
     }
-    CHECK(rg_majority_rows(3, 4, 0, KEY, &random, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
-    CHECK(rg_majority_rows(4, 5, 0, KEY, &random, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
-    CHECK(rg_majority_rows(4, 4, 2, KEY, &random, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
+    CHECK(rg_decimate_rows(4, 4, 3, bits, 1, blocks) == RG_ERR_ARGUMENT);
+    CHECK(rg_kadanoff_rows(3, 4, 2, 0.3, KEY, &random, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
+    CHECK(rg_majority_rows(3, 4, 2, 0, KEY, &random, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
+    CHECK(rg_majority_rows(4, 5, 2, 0, KEY, &random, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
+    CHECK(rg_majority_rows(4, 4, 2, 2, KEY, &random, 0, bits, 1, blocks) == RG_ERR_ARGUMENT);
 }
 
 static void strong_kadanoff_blocks_are_majorities(void)

@@ -41,7 +41,7 @@ static int32_t product_sum(const int8_t *spins, size_t n_rows, size_t n_columns,
 
 static void sums_equal_loops_over_sites(void)
 {
-    enum { N = 3, MOST_ROWS = 17, MOST = 200 };
+    enum { N = 11, MOST_ROWS = 17, MOST = 200 };
     static int8_t spins[N * MOST_ROWS * MOST];
     static uint64_t bits[N * MOST_ROWS * 4];
     const size_t rows[] = {1, 2, 3, 8, 17};
@@ -68,6 +68,25 @@ static void sums_equal_loops_over_sites(void)
             rg_operators_free(&set);
         }
     }
+}
+
+/* so many rows that counts per byte must be emptied in between */
+static void sums_over_many_rows(void)
+{
+    enum { ROWS = 1040 };
+    static uint64_t bits[ROWS];
+    for (size_t r = 0; r < ROWS; r++) {
+        bits[r] = r % 13 == 0 ? 0 : UINT64_MAX;
+    }
+    rg_operators_t set;
+    int32_t sums[N_OPERATORS];
+    const size_t starts[] = {0, 1};
+    const int64_t offsets[] = {3, -5};
+    const size_t owners[] = {0};
+    CHECK(rg_operators_init(&set, ROWS, 64, 1, starts, offsets, owners, 1) == RG_OK);
+    rg_operators_sums(&set, bits, 1, sums);
+    CHECK(sums[0] == 64 * (ROWS - 2 * ROWS / 13));
+    rg_operators_free(&set);
 }
 
 static int init_one(size_t n_rows, size_t n_columns, size_t n_products, const size_t *starts,
@@ -126,6 +145,7 @@ static void allocation_failures_are_reported(void)
 
 static const harness_test_t TESTS[] = {
     TEST(sums_equal_loops_over_sites),
+    TEST(sums_over_many_rows),
     TEST(sizes_are_checked),
     TEST(sums_fit_their_type),
     TEST(allocation_failures_are_reported),

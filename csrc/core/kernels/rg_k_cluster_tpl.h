@@ -125,6 +125,40 @@ INLINE size_t row_after(const rg_strips_t *strips, place_t at, size_t axis)
     return row < strips->n_rows ? row : row - strips->n_rows;
 }
 
+/* bonds of n words &= "both spins are the same". */
+INLINE void keep_alike(const uint64_t *restrict here, const uint64_t *restrict there, size_t n,
+                       uint64_t valid, uint64_t *restrict bonds)
+{
+    for (size_t i = 0; i < n; i++) {
+        bonds[i] &= ~(here[i] ^ there[i]) & valid;
+    }
+}
+
+/* The same for bonds along the columns; `next` is the strip after this one. */
+INLINE void keep_alike_along(const uint64_t *restrict here, const uint64_t *restrict next, size_t n,
+                             columns_t columns, uint64_t *restrict bonds)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint64_t right = (here[i] >> 1) | (next[i] << columns.last_column);
+        bonds[i] &= ~(here[i] ^ right) & columns.valid;
+    }
+}
+
+/* Only sites along the field are tied to the ghost. */
+FN void sw_draw_ghosts(const rg_sw_t *sw, rg_stream_t *stream)
+{
+    const rg_strips_t *strips = sw->strips;
+    biased_planes(stream, &sw->ghost, strips->n_padded, sw->ghosts);
+    for (size_t strip = 0; strip < strips->n_strips; strip++) {
+        columns_t columns = columns_of(strips, strip);
+        for (place_t at = {0, 0, 0}; at.row < strips->n_rows; next_place(strips, &at)) {
+            size_t i = strip * strips->n_rows + at.row;
+            uint64_t up = sw->spins[i] ^ strips->sublattice[(at.y + at.plane) % 2];
+            sw->ghosts[i] &= (sw->field_up ? up : ~up) & columns.valid;
+        }
+    }
+}
+
 /* Draw all bonds of the sweep and its flips: coins and-ed with "both spins are the same". */
 FN void sw_draw(const rg_sw_t *sw, rg_stream_t *stream)
 {
@@ -133,26 +167,27 @@ FN void sw_draw(const rg_sw_t *sw, rg_stream_t *stream)
         biased_planes(stream, &sw->bond, strips->n_padded, sw->bonds[axis]);
     }
     if (sw->has_field) {
-        biased_planes(stream, &sw->ghost, strips->n_padded, sw->ghosts);
+        sw_draw_ghosts(sw, stream);
     }
     stream_planes(stream, strips->n_padded / RG_LANES, sw->flips);
+    size_t n = strips->n_rows;
+    size_t plane = strips->plane_rows;
     for (size_t strip = 0; strip < strips->n_strips; strip++) {
         columns_t columns = columns_of(strips, strip);
-        const uint64_t *spins = &sw->spins[strip * strips->n_rows];
-        const uint64_t *next = &sw->spins[(strip + 1) % strips->n_strips * strips->n_rows];
-        for (place_t at = {0, 0, 0}; at.row < strips->n_rows; next_place(strips, &at)) {
-            size_t row = at.row;
-            size_t i = strip * strips->n_rows + row;
-            uint64_t right = (spins[row] >> 1) | (next[row] << columns.last_column);
-            sw->bonds[0][i] &= ~(spins[row] ^ right) & columns.valid;
-            for (size_t axis = 1; axis < strips->ndim; axis++) {
-                uint64_t after = spins[row_after(strips, at, axis)];
-                sw->bonds[axis][i] &= ~(spins[row] ^ after) & columns.valid;
-            }
-            if (sw->has_field) {
-                uint64_t up = spins[row] ^ strips->sublattice[(at.y + at.plane) % 2];
-                sw->ghosts[i] &= (sw->field_up ? up : ~up) & columns.valid;
-            }
+        size_t base = strip * n;
+        const uint64_t *spins = &sw->spins[base];
+        const uint64_t *next = &sw->spins[(strip + 1) % strips->n_strips * n];
+        keep_alike_along(spins, next, n, columns, &sw->bonds[0][base]);
+        for (size_t row = 0; strips->ndim > 1 && row < n; row += plane) {
+            size_t end = row + plane - 1;
+            uint64_t *bonds = &sw->bonds[1][base];
+            keep_alike(&spins[row], &spins[row + 1], plane - 1, columns.valid, &bonds[row]);
+            keep_alike(&spins[end], &spins[row], 1, columns.valid, &bonds[end]);
+        }
+        if (strips->ndim > 2) {
+            uint64_t *bonds = &sw->bonds[2][base];
+            keep_alike(spins, &spins[plane], n - plane, columns.valid, bonds);
+            keep_alike(&spins[n - plane], spins, plane, columns.valid, &bonds[n - plane]);
         }
     }
 }
@@ -217,33 +252,50 @@ INLINE void unite_links(const rg_sw_t *sw, uint64_t links, uint64_t ends_a, cons
     }
 }
 
+INLINE vu32 iota32(void)
+{
+    const uint32_t numbers[] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    vu32 result;
+    memcpy(&result, numbers, sizeof result);
+    return result;
+}
+
+/* Flags of the runs that end at `fresh`: what their coins say and, if asked for, their spins. */
+INLINE void sw_new_flags(const rg_sw_t *sw, size_t i, uint64_t fresh, bool up, uint8_t *flags)
+{
+    uint64_t flips = sw->flips[i];
+    uint64_t spins = up ? sw->spins[i] : 0;
+#if RG_K_BYTES == 64
+    __m512i all = _mm512_maskz_set1_epi8(_pext_u64(flips, fresh), FLAG_FLIP);
+    __mmask64 are_up = _pext_u64(spins, fresh);
+    _mm512_storeu_si512(flags, _mm512_mask_add_epi8(all, are_up, all, _mm512_set1_epi8(FLAG_UP)));
+#elif RG_K_BYTES == 32
+    const uint64_t bytes = UINT64_C(0x0101010101010101);
+    flips = _pext_u64(flips, fresh);
+    spins = _pext_u64(spins, fresh);
+    for (uint64_t k = 0; k < count_bits(fresh); k += 8) {
+        uint64_t eight = _pdep_u64(flips >> k, bytes) | _pdep_u64(spins >> k, bytes) << 2;
+        memcpy(&flags[k], &eight, sizeof eight);
+    }
+#else
+    for (; fresh != 0; fresh &= fresh - 1) {
+        int column = first_bit(fresh);
+        *flags++ = (uint8_t)(((flips >> column) & 1) | ((spins >> column) & 1) << 2);
+    }
+#endif
+}
+
 /* Labels next, next + 1 ... of the runs that end at `fresh`: roots with a coin each. Writes up to
  * 64 labels beyond the last. */
 INLINE void sw_new_labels(const rg_sw_t *sw, size_t i, uint64_t fresh, uint32_t next, bool tally)
 {
-    uint32_t *parent = &sw->parent[next];
-    uint8_t *flags = &sw->flags[next];
+    const vu32 step = (vu32){0} + (uint32_t)(RG_K_BYTES / 4);
+    vu32 labels = iota32() + next;
     uint64_t n_fresh = count_bits(fresh);
-#if RG_K_BYTES > 16
-    uint64_t flips = _pext_u64(sw->flips[i], fresh);
-    uint64_t up = _pext_u64(sw->spins[i], fresh);
-    for (size_t k = 0; k < n_fresh; k += 16) {
-        for (uint32_t j = 0; j < 16; j++) {
-            parent[k + j] = next + (uint32_t)k + j;
-        }
-        for (size_t j = k; j < k + 16; j += 8) {
-            const uint64_t bytes = UINT64_C(0x0101010101010101);
-            uint64_t eight = _pdep_u64(flips >> j, bytes) | _pdep_u64(up >> j, bytes) << 2;
-            memcpy(&flags[j], &eight, sizeof eight);
-        }
+    for (uint64_t k = 0; k < n_fresh; k += RG_K_BYTES / 4, labels += step) {
+        memcpy(&sw->parent[next + k], &labels, sizeof labels);
     }
-#else
-    for (size_t k = 0; fresh != 0; fresh &= fresh - 1, k++) {
-        int column = first_bit(fresh);
-        parent[k] = next + (uint32_t)k;
-        flags[k] = (uint8_t)(((sw->flips[i] >> column) & 1) | ((sw->spins[i] >> column) & 1) << 2);
-    }
-#endif
+    sw_new_flags(sw, i, fresh, tally, &sw->flags[next]);
     if (tally) {
         memset(&sw->sizes[next], 0, n_fresh * sizeof *sw->sizes);
     }
@@ -381,17 +433,21 @@ FN uint32_t sw_label_strip(const rg_sw_t *sw, size_t strip, uint32_t next, bool 
         if (tally) {
             sw_tally_row(sw, base + row, ends, labels);
         }
-        for (size_t axis = 1; axis < strips->ndim; axis++) { /* bonds that wrap, and planes */
-            size_t after = row_after(strips, at, axis);
-            if (after < row) {
-                links = first_links(sw->bonds[axis][base + row], ends | ENDS(after), NULL);
-                unite_links(sw, links, ends, labels, ENDS(after), labels_of(sw, after));
-            }
+        size_t plane = strips->plane_rows;
+        if (y + 1 == plane && plane > 1) { /* bonds that wrap */
+            size_t after = row + 1 - plane;
+            links = first_links(sw->bonds[1][base + row], ends | ENDS(after), NULL);
+            unite_links(sw, links, ends, labels, ENDS(after), labels_of(sw, after));
         }
-        if (row >= strips->plane_rows) {
-            size_t below = row - strips->plane_rows;
+        if (row >= plane) {
+            size_t below = row - plane;
             links = first_links(sw->bonds[2][base + below], ends | ENDS(below), NULL);
             unite_links(sw, links, ends, labels, ENDS(below), labels_of(sw, below));
+        }
+        if (strips->ndim > 2 && row + plane >= strips->n_rows) {
+            size_t after = row + plane - strips->n_rows;
+            links = first_links(sw->bonds[2][base + row], ends | ENDS(after), NULL);
+            unite_links(sw, links, ends, labels, ENDS(after), labels_of(sw, after));
         }
     }
 #undef ENDS
@@ -451,9 +507,11 @@ FN void sw_settle(const rg_sw_t *sw, uint32_t n_labels, rg_moments_t *moments)
         moments->m2 = f2 + m2;
         moments->m4 = f2 * f2 + 6.0 * (f2 * m2) + (3.0 * (m2 * m2) - 2.0 * m4);
     }
+    for (uint32_t label = 0; sw->has_field && label < n_labels; label++) {
+        flags[label] &= flags[label] & FLAG_FROZEN ? (uint8_t)~FLAG_FLIP : UINT8_MAX;
+    }
     for (uint32_t label = 0; label < n_labels; label++) {
-        uint8_t flag = flags[sw->parent[label]];
-        flags[label] = flag & FLAG_FROZEN ? FLAG_FROZEN : flag & FLAG_FLIP;
+        flags[label] = flags[sw->parent[label]];
     }
 }
 
@@ -472,6 +530,20 @@ INLINE uint64_t deposit_flips(const uint8_t *flag, uint64_t columns)
 #endif
 }
 
+/* All columns of the runs that hold a seed; `marks` has one column of each run, seeds among them.
+ */
+INLINE uint64_t fill_runs_of(uint64_t seeds, uint64_t marks, uint64_t ends, uint64_t valid)
+{
+#if RG_K_BYTES > 16
+    (void)valid;
+    uint64_t runs = _pext_u64(seeds, marks); /* a bit for each run */
+    return (_pdep_u64(runs, ends) << 1) - _pdep_u64(runs, (ends << 1) | 1);
+#else
+    (void)marks;
+    return fill_down(selected_ends(ends, seeds), valid & ~ends);
+#endif
+}
+
 /* Flip: a run takes the flip of its first link, or its own label's. */
 FN void sw_flip(const rg_sw_t *sw)
 {
@@ -483,10 +555,11 @@ FN void sw_flip(const rg_sw_t *sw)
         for (size_t row = 0; row < strips->n_rows; row++) {
             size_t i = strip * strips->n_rows + row;
             uint64_t ends = columns.valid & (~sw->bonds[0][i] | columns.last);
-            uint64_t seeds = flips & sw->linked[i];
-            seeds |= deposit_flips(flag, sw->fresh[i]);
-            flag += count_bits(sw->fresh[i]);
-            flips = fill_down(selected_ends(ends, seeds), columns.valid & ~ends);
+            uint64_t linked = sw->linked[i];
+            uint64_t fresh = sw->fresh[i];
+            uint64_t seeds = (flips & linked) | deposit_flips(flag, fresh);
+            flag += count_bits(fresh);
+            flips = fill_runs_of(seeds, linked | fresh, ends, columns.valid);
             sw->spins[i] ^= flips;
         }
     }

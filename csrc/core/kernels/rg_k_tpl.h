@@ -112,6 +112,7 @@ FN void stream_planes(rg_stream_t *stream, size_t n_planes, uint64_t *planes)
     }
 }
 
+#include "rg_k_block_tpl.h"
 #include "rg_k_ising_tpl.h"
 #include "rg_k_operators_tpl.h"
 #include "rg_k_pack_tpl.h"
@@ -169,6 +170,7 @@ const rg_kernels_t RG_K_TABLE = {
     .unit_f32 = unit_f32,
     .unit_f64 = unit_f64,
     .operator_sums = operator_sums,
+    .majority_words = majority_words,
     .sw_sweep = sw_sweep,
     .wolff_cluster = wolff_cluster,
     .strips_measure = strips_measure,

@@ -1,0 +1,276 @@
+"""Pictures of the report."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.colors import LinearSegmentedColormap
+
+import rgdl
+from rgdl import plot
+from rgdl._plot_style import DOWN, LINES, MARKERS, UP, quiet
+from rgdl.experiments.mehta_schwab._moments import Spins
+from rgdl.stats import Estimate
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = [
+    "blocking",
+    "coarse",
+    "correlations",
+    "couplings",
+    "exponents",
+    "fields",
+    "flow",
+    "lattices",
+    "rows_of_lattices",
+    "training",
+    "widths",
+]
+
+
+def _figure(width: float, height: float) -> "Figure":
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _axes(figure: "Figure", rows: int, columns: int) -> "list[Axes]":
+    return list(np.ravel(figure.subplots(rows, columns)))
+
+
+def lattices(spins: Spins) -> "Figure":
+    """Six configurations."""
+    return rows_of_lattices({"": spins[:3], " ": spins[3:6]}, 3)
+
+
+def flow(numbers: Mapping[str, Any]) -> "Figure":
+    """Coupling of the ring after each decimation."""
+    figure = _figure(5.6, 3.4)
+    ax = figure.add_subplot()
+    steps = len(numbers["K"])
+    more = np.asarray(rgdl.rg.decimate_chain(numbers["K"][0], steps + 2).couplings)
+    plot.flow(more[:, :1], ax=ax)
+    ax.lines[0].set(marker="", label="closed form, K′ = ½ ln cosh 2K")
+    ax.plot(
+        range(steps),
+        numbers["K"],
+        "o",
+        color=LINES[1],
+        label="read off exact block RBMs",
+    )
+    for step, n in enumerate(numbers["sites"]):
+        ax.annotate(
+            f"{n} spins",
+            (step, numbers["K"][step]),
+            xytext=(9, 4),
+            textcoords="offset points",
+        )
+    ax.legend(handles=[*ax.lines[2:], ax.lines[0]], frameon=False)
+    return figure
+
+
+def fields(maps: npt.ArrayLike) -> "Figure":
+    """At most 100 receptive fields, the strongest."""
+    every = np.asarray(maps, dtype=float)
+    strength = np.square(every).sum(axis=(1, 2))
+    keep = np.sort(np.argsort(-strength, kind="stable")[:100])
+    figure = _figure(6.2, 6.4)
+    plot.receptive_fields(every[keep], ax=figure.add_subplot())
+    return figure
+
+
+def widths(layers: Sequence[Mapping[str, Any]]) -> "Figure":
+    """Median sizes of the fields by layer, with the controls."""
+    figure = _figure(6.6, 3.2)
+    names = {"paper": "with L1", "without L1": "without L1", "shuffled": "shuffled"}
+    for ax, size, words in zip(
+        _axes(figure, 1, 2),
+        ("participation", "radius"),
+        ("participation ratio (sites)", "rms radius (lattice constants)"),
+        strict=True,
+    ):
+        for i, (name, label) in enumerate(names.items()):
+            rows = [
+                (depth, layer[name]["all weights"][size])
+                for depth, layer in enumerate(layers, start=1)
+            ]
+            _bars(ax, rows, i, label)
+        quiet(ax)
+        ax.set_xticks(range(1, len(layers) + 1))
+        ax.set_xlabel("layer")
+        ax.set_title(words, loc="left", fontsize="medium")
+        ax.set_ylim(bottom=0)
+    ax.legend(frameon=False)
+    return figure
+
+
+def _bars(ax: "Axes", rows: Sequence[tuple[float, Any]], i: int, label: str) -> None:
+    known = [(x, each) for x, each in rows if isinstance(each, Estimate)]
+    if not known:
+        return
+    ax.errorbar(
+        [x for x, _ in known],
+        [each.value for _, each in known],
+        [each.error if math.isfinite(each.error) else 0.0 for _, each in known],
+        color=LINES[i],
+        marker=MARKERS[i],
+        capsize=3,
+        label=label,
+    )
+
+
+def rows_of_lattices(images: Mapping[str, npt.ArrayLike], columns: int) -> "Figure":
+    """Named rows of configurations, -1 to 1; one picture, as axes take time."""
+    rows = [np.asarray(each, dtype=float)[:columns] for each in images.values()]
+    height, width = rows[0].shape[1:]
+    gap = max(1, width // 20)
+    canvas = np.full(
+        (len(rows) * (height + gap) - gap, columns * (width + gap) - gap), np.nan
+    )
+    for i, row in enumerate(rows):
+        for j, image in enumerate(row):
+            top, left = i * (height + gap), j * (width + gap)
+            canvas[top : top + height, left : left + width] = image
+    figure = _figure(6.6, 0.3 + 1.3 * len(rows))
+    ax = figure.add_subplot()
+    ink = LinearSegmentedColormap.from_list("ink", [DOWN, UP])
+    ax.imshow(canvas, cmap=ink, vmin=-1, vmax=1, interpolation="nearest")
+    ax.set_frame_on(False)
+    ax.set_xticks([])
+    ax.set_yticks(
+        [i * (height + gap) + height / 2 for i in range(len(rows))],
+        list(images),
+        rotation=90,
+        va="center",
+    )
+    ax.tick_params(length=0)
+    return figure
+
+
+def training(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Figure":
+    """Free energies and reconstruction error, per layer (with L1)."""
+    layers = histories["paper"]
+    figure = _figure(6.4, 2.5 * len(layers))
+    for i, (ax, history) in enumerate(
+        zip(_axes(figure, len(layers), 1), layers, strict=True)
+    ):
+        plot.training(history, ax=ax)
+        ax.set_title(f"layer {i + 1}", loc="left", fontsize="medium")
+        legend = ax.get_legend()
+        if i and legend is not None:
+            legend.remove()
+    return figure
+
+
+def blocking(strips: Mapping[str, Sequence[Spins]]) -> "Figure":
+    """One configuration, coarser and coarser, by two rules."""
+    figure = _figure(6.4, 4.2)
+    for ax, (name, images) in zip(
+        _axes(figure, len(strips), 1), strips.items(), strict=True
+    ):
+        plot.blocking_strip(images, ax=ax)
+        ax.set_title(name, loc="left", fontsize="medium")
+    return figure
+
+
+def correlations(data: Mapping[str, Any], samples: Mapping[str, Any]) -> "Figure":
+    """C(r) of reference samples and of the machines' own."""
+    figure = _figure(5.6, 3.4)
+    ax = figure.add_subplot()
+    distances = data["distances"]
+    sets = {
+        "data (independent samples)": data["correlations"],
+        "layer 1, its own samples": samples["layer 1"]["correlations"],
+        "whole network": samples["network"]["correlations"],
+    }
+    for i, (name, values) in enumerate(sets.items()):
+        _bars(ax, list(zip(distances, values, strict=True)), i, name)
+    quiet(ax)
+    ax.set_xlabel("distance r along an axis")
+    ax.set_ylabel("C(r)")
+    ax.legend(frameon=False)
+    return figure
+
+
+def couplings(numbers: Mapping[str, Any]) -> "Figure":
+    """Effective pair couplings of layer 1 against distance."""
+    figure = _figure(5.6, 3.4)
+    ax = figure.add_subplot()
+    rows = numbers["rows"]
+    ax.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
+    ax.plot(
+        [row["distance"] for row in rows],
+        [numbers["K"] if row["distance"] == 1 else 0.0 for row in rows],
+        linestyle="",
+        marker="_",
+        markersize=14,
+        color=LINES[1],
+        label="exact Hamiltonian of the data",
+    )
+    ax.errorbar(
+        [row["distance"] for row in rows],
+        [row["coupling"].value for row in rows],
+        [row["coupling"].error for row in rows],
+        linestyle="",
+        marker="o",
+        capsize=3,
+        color=LINES[0],
+        label="layer 1",
+    )
+    quiet(ax)
+    ax.set_xlabel("distance")
+    ax.set_ylabel("pair coupling")
+    ax.legend(frameon=False)
+    return figure
+
+
+def coarse(numbers: Mapping[str, Any]) -> "Figure":
+    """K_eff of block spins, and of the hidden units that have a place."""
+    figure = _figure(5.6, 3.4)
+    ax = figure.add_subplot()
+    layers = numbers["layers"]
+    names = {
+        "decimation": "decimation",
+        "majority rule": "majority rule",
+        "Kadanoff": "Kadanoff",
+        "network": "hidden units",
+    }
+    for i, (name, label) in enumerate(names.items()):
+        _bars(ax, [(each["layer"], each[name]["K_eff"]) for each in layers], i, label)
+    quiet(ax)
+    ax.set_xticks([each["layer"] for each in layers])
+    ax.set_xticklabels(
+        [
+            f"layer {each['layer']}"
+            + (f"\n{each['shape'][0]} × {each['shape'][1]}" if each["shape"] else "")
+            for each in layers
+        ]
+    )
+    ax.set_ylabel("K_eff")
+    if ax.get_legend_handles_labels()[0]:
+        ax.legend(frameon=False)
+    return figure
+
+
+def exponents(numbers: Mapping[str, Any]) -> "Figure":
+    """y_t and y_h by step, and the filter."""
+    figure = _figure(6.6, 2.9)
+    axes = _axes(figure, 1, 3)
+    for ax, name, exact in zip(axes, ("y_t", "y_h"), (1.0, 1.875), strict=False):
+        ax.axhline(exact, color="0.6", linewidth=0.8, zorder=0)
+        for i, rule in enumerate(("trained filter", "majority rule")):
+            rows = [(each["step"], each[name]) for each in numbers[rule]["levels"]]
+            _bars(ax, rows, i, rule)
+        quiet(ax)
+        ax.set_xticks([each["step"] for each in numbers["majority rule"]["levels"]])
+        ax.set_xlabel("step")
+        ax.set_title(f"{name} (exact {exact:g})", loc="left", fontsize="medium")
+    axes[0].legend(frameon=False, fontsize="small")
+    plot.receptive_fields(np.asarray(numbers["filter"])[None], ax=axes[2])
+    axes[2].set_xlabel("the filter")
+    return figure

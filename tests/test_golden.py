@@ -1,0 +1,67 @@
+"""Golden replays: the bits of every sampler, as they were."""
+
+import zlib
+
+import numpy as np
+import pytest
+
+import rgdl
+
+SQUARE = rgdl.Ising((16, 16), K=0.42)
+FIELD = rgdl.Ising((6, 8), K=-0.3, h=0.2)
+CUBE = rgdl.Ising((4, 5, 6), K=0.2)
+GLASS = rgdl.Ising(9, K=0.7, couplings={1: 1.0, 2: -0.5, ((1,), (2,)): 0.3}, h=0.1)
+METHODS = ("local", "heatbath", "metropolis", "swendsen-wang", "wolff")
+
+
+def trace(model, method, **options):
+    given = {"chains": 24, "draws": 6, "burn_in": 9, "thin": 2, "rng": 17} | options
+    return rgdl.simulate(model, method=method, **given)
+
+
+def ladder():
+    with pytest.warns(rgdl.EquilibrationWarning):
+        return rgdl.temper(GLASS, [0.2, 0.5, 0.9], draws=5, rng=17)
+
+
+REPLAYS = {
+    **{f"square {name}": lambda name=name: trace(SQUARE, name) for name in METHODS},
+    **{f"field {name}": lambda name=name: trace(FIELD, name) for name in METHODS},
+    **{f"cube {name}": lambda name=name: trace(CUBE, name) for name in METHODS},
+    **{f"glass {name}": lambda name=name: trace(GLASS, name) for name in METHODS[:3]},
+    "one large": lambda: trace(rgdl.Ising((16, 128), K=0.42), "local", chains=2),
+    "square perfect": lambda: trace(rgdl.Ising((8, 8), K=0.3), "perfect", burn_in=None),
+    "ladder": ladder,
+}
+GOLDEN = {
+    "square local": 3506086866,
+    "square heatbath": 2387709441,
+    "square metropolis": 139106786,
+    "square swendsen-wang": 3046122316,
+    "square wolff": 262285030,
+    "field local": 2395176842,
+    "field heatbath": 3802585216,
+    "field metropolis": 3882253201,
+    "field swendsen-wang": 370720631,
+    "field wolff": 2228780807,
+    "cube local": 1877875054,
+    "cube heatbath": 34602588,
+    "cube metropolis": 4005152202,
+    "cube swendsen-wang": 120958101,
+    "cube wolff": 3271127700,
+    "glass local": 1449889302,
+    "glass heatbath": 3778029458,
+    "glass metropolis": 422846447,
+    "one large": 2937781969,
+    "square perfect": 2506016225,
+    "ladder": 1180052516,
+}
+
+
+@pytest.mark.parametrize("name", REPLAYS)
+def test_replay(name, simd):
+    found = REPLAYS[name]()
+    crc = 0
+    for series in ("energy", "magnetization"):
+        crc = zlib.crc32(np.ascontiguousarray(found[series]).tobytes(), crc)
+    assert crc == GOLDEN[name]
