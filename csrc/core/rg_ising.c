@@ -68,33 +68,43 @@ static void coordinates(size_t site, size_t ndim, const size_t *shape, size_t *x
     }
 }
 
-/* Colours of a product of cycles: the sum of the axes' colours, mod 2 or mod 3. */
-static size_t site_colour(size_t site, size_t ndim, const size_t *shape, size_t n_colours)
+/* Go to the next site in C order; divisions would take longer than all the rest. */
+static void next_site(size_t ndim, const size_t *shape, size_t *x)
 {
-    size_t x[RG_MAX_DIM];
+    for (size_t axis = ndim; axis-- > 0 && ++x[axis] == shape[axis];) {
+        x[axis] = 0;
+    }
+}
+
+/* Colours of a product of cycles: the sum of the axes' colours, mod 2 or mod 3. */
+static size_t site_colour(const size_t *x, size_t ndim, const size_t *shape, size_t n_colours)
+{
     size_t sum = 0;
-    coordinates(site, ndim, shape, x);
     for (size_t axis = 0; axis < ndim; axis++) {
         sum += cycle_colour(x[axis], shape[axis]);
+        sum -= sum >= n_colours ? n_colours : 0;
     }
-    return sum % n_colours;
+    return sum;
 }
 
 static void fill_neighbours(rg_lattice_t *self, const size_t *shape)
 {
+    size_t ndim = self->ndim;
+    size_t stride[RG_MAX_DIM + 1];
+    stride[ndim] = 1;
+    for (size_t axis = ndim; axis-- > 0;) {
+        stride[axis] = stride[axis + 1] * shape[axis];
+    }
+    size_t x[RG_MAX_DIM] = {0};
     for (size_t site = 0; site < self->n_sites; site++) {
-        size_t x[RG_MAX_DIM];
-        size_t stride = self->n_sites;
-        coordinates(site, self->ndim, shape, x);
-        for (size_t axis = 0; axis < self->ndim; axis++) {
-            stride /= shape[axis];
-            size_t line = site - x[axis] * stride;
-            size_t forward = (x[axis] + 1) % shape[axis];
-            size_t back = (x[axis] + shape[axis] - 1) % shape[axis];
-            uint32_t *pair = &self->neighbours[2 * (site * self->ndim + axis)];
-            pair[0] = (uint32_t)(line + forward * stride);
-            pair[1] = (uint32_t)(line + back * stride);
+        for (size_t axis = 0; axis < ndim; axis++) {
+            size_t step = stride[axis + 1];
+            size_t around = stride[axis] - step;
+            uint32_t *pair = &self->neighbours[2 * (site * ndim + axis)];
+            pair[0] = (uint32_t)(x[axis] + 1 < shape[axis] ? site + step : site - around);
+            pair[1] = (uint32_t)(x[axis] > 0 ? site - step : site + around);
         }
+        next_site(ndim, shape, x);
     }
 }
 
@@ -104,8 +114,11 @@ static void fill_groups(rg_lattice_t *self, const size_t *shape, size_t n_colour
     self->n_groups = 0;
     for (size_t colour = 0; colour < n_colours; colour++) {
         size_t first = placed;
+        size_t x[RG_MAX_DIM] = {0};
         for (size_t site = 0; site < self->n_sites; site++) {
-            if (site_colour(site, self->ndim, shape, n_colours) != colour) {
+            bool here = site_colour(x, self->ndim, shape, n_colours) == colour;
+            next_site(self->ndim, shape, x);
+            if (!here) {
                 continue;
             }
             if ((placed - first) % RG_GROUP_SITES == 0) {
@@ -151,7 +164,9 @@ void rg_lattice_colours(const rg_lattice_t *self, const rg_torus_t *torus, size_
     size_t colour = 0;
     for (size_t group = 0; group < self->n_groups; group++) {
         size_t site = self->sites[self->group_start[group]];
-        size_t of_group = site_colour(site, torus->ndim, torus->extents, self->n_colours);
+        size_t x[RG_MAX_DIM];
+        coordinates(site, torus->ndim, torus->extents, x);
+        size_t of_group = site_colour(x, torus->ndim, torus->extents, self->n_colours);
         while (colour <= of_group) {
             colour_start[colour++] = group;
         }

@@ -127,12 +127,12 @@ class Results:
                 for i, cell in enumerate(line)
             ]
             lines.append("  ".join(cells).rstrip())
-        notes = {
-            row.variant if row.variant.startswith("peer: ") else row.name: row.note
-            for row in self.rows
-            if row.note
-        }
-        lines += [f"{what}: {note}" for what, note in notes.items()]
+        notes: dict[str, dict[str, None]] = {}  # names by note, in order
+        for row in self.rows:
+            if row.note:
+                peer = row.variant.startswith("peer: ")
+                notes.setdefault(row.note, {})[row.variant if peer else row.name] = None
+        lines += [f"{'; '.join(names)}: {note}" for note, names in notes.items()]
         return "\n".join(lines)
 
 

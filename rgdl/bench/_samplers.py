@@ -87,7 +87,7 @@ def _local_updates() -> list[Benchmark]:
         *(
             (
                 f"{method} {L}x{L}",
-                partial(_chains, method, (L, L), 409600 // L**2 * 4),
+                partial(_chains, method, (L, L), max(64, 409600 // L**2 * 4)),
                 mcising(f"{L}x{L}"),
             )
             for method in _METHODS
