@@ -15,7 +15,7 @@ from rgdl.rg._blocking import Blocking
 
 __all__ = ["FilterTransform", "filter_gradient", "train_filter"]
 
-_CHUNK = 1 << 24  # entries of a work array
+_CHUNK = 1 << 15  # entries of a work array: they stay in the cache
 
 
 class FilterTransform(Blocking):
@@ -160,12 +160,26 @@ class FilterTransform(Blocking):
         return -np.logaddexp(0.0, -gap), -np.logaddexp(0.0, gap)
 
     def _field(self, spins: npt.NDArray[Any]) -> Floats:
-        step = max(1, _CHUNK // (spins[0].size * self.weights.size))
-        views = (
-            _views(spins[i : i + step], self.weights.shape, self.b)
-            for i in range(0, max(len(spins), 1), step)
-        )
-        return np.concatenate([_field(each, self.weights, self.bias) for each in views])
+        shape = spins.shape[1:]
+        first = [_first(width, self.b) for width in self.weights.shape]
+        around = [
+            (max(-at, 0), max(at + width - self.b, 0))
+            for at, width in zip(first, self.weights.shape, strict=True)
+        ]
+        padded = np.pad(spins, [(0, 0), *around], mode="wrap")
+        field = np.full((len(spins), *self.coarse_shape(shape)), self.bias)
+        rows = max(1, _CHUNK // max(field[:1].size, 1))
+        for begin in range(0, len(spins), rows):
+            part = slice(begin, begin + rows)
+            for place, weight in np.ndenumerate(
+                self.weights
+            ):  # as `_field` orders them
+                window = tuple(
+                    slice(max(at, 0) + step, max(at, 0) + step + extent, self.b)
+                    for at, step, extent in zip(first, place, shape, strict=True)
+                )
+                field[part] += weight * padded[part, *window]
+        return field.reshape(len(spins), -1)
 
 
 def _first(width: int, b: int) -> int:
@@ -216,11 +230,14 @@ def _back(
 def _signs(field: Floats, key: Key, index: int) -> npt.NDArray[np.int8]:
     """+1 with probability 1/(1 + e^{-2 field}): where field > ln(u/(1-u))/2."""
     words = _core.stream_planes(key, _core.PURPOSE_COARSEN, index, -(-field.size // 8))
-    u: Floats = ((words.reshape(-1)[: field.size] >> np.uint64(12)) + 0.5) * np.float64(
-        2.0**-52
-    )
-    threshold: Floats = 0.5 * (_core.logarithm(u) - _core.logarithm(1.0 - u))
-    return np.where(field > threshold.reshape(field.shape), 1, -1).astype(np.int8)
+    drawn, fields = words.reshape(-1), field.reshape(-1)
+    signs = np.empty(field.size, dtype=np.int8)
+    for begin in range(0, field.size, _CHUNK):
+        part = slice(begin, min(begin + _CHUNK, field.size))
+        u: Floats = ((drawn[part] >> np.uint64(12)) + 0.5) * np.float64(2.0**-52)
+        threshold = 0.5 * (_core.logarithm(u) - _core.logarithm(1.0 - u))
+        signs[part] = np.where(fields[part] > threshold, 1, -1)
+    return signs.reshape(field.shape)
 
 
 def filter_gradient(
