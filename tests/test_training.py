@@ -99,6 +99,46 @@ def test_exact_gradient_is_the_finite_difference(units, shape, real_valued, l2):
 
 
 @pytest.mark.parametrize("units", UNITS)
+@pytest.mark.parametrize("centered", [False, True])
+@pytest.mark.parametrize("l1", [0.0, 0.04])
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+def test_a_step_of_the_estimator_is_the_finite_difference(units, centered, l1, l2):
+    """One step at rate 1 is minus the slope of the penalised, weighted NLL.
+
+    Centred: the slope at fixed b' = b + W lambda and c' = c + W' mu, the offsets being
+    the means of the units under the data.
+    """
+    parameters = random_parameters(4, 3, seed=8)
+    X, w = all_states(4, units)[[1, 3, 7, 9, 14]], np.array([1.0, 2.0, 0.5, 0.3, 3.0])
+    p, spin = w / w.sum(), units == "spin"
+    mu, lam = np.zeros(4), np.zeros(3)
+    if centered:
+        means = RBM.from_weights(*parameters, units=units).transform(X)
+        mu, lam = p @ X, p @ means
+
+    def plain(x):
+        W, b, c = x[:12].reshape(4, 3), x[12:16], x[16:]
+        return Parameters(W, b - W @ lam, c - mu @ W)
+
+    def value(x):
+        given = plain(x)
+        nll = objective(given, X.astype(float), w, spin, l2)[0]
+        return nll + l1 * np.abs(given.W).sum()
+
+    W, b, c = parameters
+    x = np.concatenate([W.ravel(), b + W @ lam, c + mu @ W])
+    steps = 1e-5 * np.eye(len(x))
+    slope = np.array([(value(x + d) - value(x - d)) / 2e-5 for d in steps])
+    rbm = machine_at(
+        parameters, X, units=units, solver="exact", learning_rate=1.0, l1=l1, l2=l2,
+        centered=centered,
+    )  # fmt: skip
+    rbm.partial_fit(X, sample_weight=w)
+    for found, wanted in zip((rbm.W_, rbm.b_, rbm.c_), plain(x - slope), strict=True):
+        assert np.allclose(found, wanted, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("units", UNITS)
 def test_exact_moments_are_the_double_sum(units):
     parameters = random_parameters(4, 6, seed=3)
     W, b, c = parameters

@@ -167,8 +167,8 @@ class EarlyStopping:
     ----------
     monitor : str, default "pseudo_likelihood"
         Name in `history_`; "pseudo_likelihood" and "free_energy_gap" need
-        ``validation=`` in `fit`. Larger is better for the pseudo-likelihood, smaller
-        for all else.
+        ``validation=`` in `fit`, "log_likelihood" a `LogZTrajectory` before this one
+        among the callbacks. Larger is better for the likelihoods, smaller for all else.
     patience : int, default 5
         Epochs without a new best value.
     least_gain : float, default 0.0
@@ -204,7 +204,7 @@ class EarlyStopping:
                 "; some need validation= in fit"
             )
         values = np.asarray(rbm.history_[self.monitor])
-        if self.monitor != "pseudo_likelihood":
+        if self.monitor not in ("pseudo_likelihood", "log_likelihood"):
             values = -values
         best, since = -math.inf, 0
         for value in values:

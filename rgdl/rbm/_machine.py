@@ -220,7 +220,8 @@ class RBM(Sampler):
             Held-out rows, for the columns of `history_` that compare with them.
         callbacks : iterable of callable
             Each is given the machine after every epoch and ends training by returning
-            True; `EarlyStopping` is one.
+            True. `EarlyStopping` is one, and `LogZTrajectory`, which adds ln Z and the
+            likelihood to `history_`.
         checkpoint : path, optional
             File to which the state is written after every epoch and on Ctrl-C. If it
             exists, training goes on from it, to the same bits as in one go.

@@ -90,6 +90,10 @@ FN void RG_K_(update_start)(const rg_update_t *job, RG_K_REAL *velocity, const R
 {
     if (job->visible_offset != NULL) {
         RG_K_(start_panel)(job, velocity, weights, true);
+    } else if (job->l1 == 0 && job->l2 == 0) { /* no need to read W */
+        for (size_t at = 0; at < job->n_rows * RG_PANEL; at += WIDTH) {
+            AT(velocity, at) *= (RG_K_REAL)job->momentum;
+        }
     } else {
         RG_K_(start_panel)(job, velocity, weights, false);
     }
