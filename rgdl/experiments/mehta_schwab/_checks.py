@@ -35,7 +35,8 @@ def checks(settings: Settings, key: int) -> dict[str, str]:
         f"other = other.T.reshape(-1, *{shape})\n"
         "for f in (fields, other):\n"
         "    sizes = rgdl.receptive.field_sizes(f)\n"
-        "    print(np.nanmedian(sizes.participation), np.nanmedian(sizes.radius))\n"
+        "    for size in (sizes.participation, sizes.radius):\n"
+        "        print(np.nanmedian(size), np.nanquantile(size, 0.05))\n"
     )
     medians = "np.nanmedian(sizes.participation), np.nanmedian(sizes.radius)"
     whole = (
