@@ -60,7 +60,7 @@ def checks(settings: Settings, key: int) -> dict[str, str]:
             "print(rgdl.mapping.verify(rgdl.Ising(8, K=0.7), machine))\n"
         ),
         "data": (
-            model + data + "e = model.energy(s)\n"
+            model + data + f"e = model.energy(s[:{settings.rows}])\n"
             f"exact = rgdl.exact.kaufman({shape}, {K})\n"
             "print(e.mean(), exact.energy)\n"
             "print(model.K**2 * model.n_sites * e.var(), exact.specific_heat)\n"
