@@ -6,7 +6,7 @@ import io
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -137,7 +137,7 @@ def _render(block: Block, place: str) -> str:
     return (
         f'<aside class="verdict {_tone(block.outcome)}" id="{place}">'
         f'<p class="claim">{_badge(block)}<span>{escaped(block.claim)}</span></p>'
-        f"{rule}{_definitions(block.numbers)}{check}</aside>"
+        f"{rule}{_definitions(block.numbers, escaped)}{check}</aside>"
     )
 
 
@@ -167,9 +167,12 @@ def _render_table(table: Table) -> str:
     )
 
 
-def _definitions(values: Mapping[str, Any]) -> str:
+def _definitions(
+    values: Mapping[str, Any], named: Callable[[Any], str] | None = None
+) -> str:
+    name = named or (lambda key: escaped(_title(key)))
     items = "".join(
-        f"<div><dt>{escaped(_title(key))}</dt><dd>{_cell(value)}</dd></div>"
+        f"<div><dt>{name(key)}</dt><dd>{_cell(value)}</dd></div>"
         for key, value in values.items()
     )
     return f"<dl>{items}</dl>" if items else ""

@@ -131,8 +131,12 @@ class Report:
     def to_json(self, path: str | os.PathLike[str]) -> Path:
         """Write verdicts, numbers, tables and provenance as JSON.
 
-        What is not a finite number is written as null, with the reason under "missing",
-        by its place in the file.
+        The members are "title", "subtitle"; "verdicts", each with "claim", "kind",
+        "outcome", "rule", "check" and "numbers"; "numbers", nested by stage; "tables",
+        each with "section", "caption", "header" and "rows"; "provenance"; "missing".
+        An estimate is {"value": .., "error": ..}, with "unreliable" and the reason if
+        it cannot be trusted. What is not a finite number is written as null, with the
+        reason under "missing", by its place in the file.
 
         Parameters
         ----------

@@ -35,7 +35,8 @@ def checks(settings: Settings, key: int) -> dict[str, str]:
         f"other = other.T.reshape(-1, *{shape})\n"
         "for f in (fields, other):\n"
         "    sizes = rgdl.receptive.field_sizes(f)\n"
-        "    print(np.nanmedian(sizes.participation), np.nanmedian(sizes.radius))\n"
+        "    for size in (sizes.participation, sizes.radius):\n"
+        "        print(np.nanmedian(size), np.nanquantile(size, 0.05))\n"
     )
     medians = "np.nanmedian(sizes.participation), np.nanmedian(sizes.radius)"
     whole = (
@@ -59,7 +60,7 @@ def checks(settings: Settings, key: int) -> dict[str, str]:
             "print(rgdl.mapping.verify(rgdl.Ising(8, K=0.7), machine))\n"
         ),
         "data": (
-            model + data + "e = model.energy(s)\n"
+            model + data + f"e = model.energy(s[:{settings.rows}])\n"
             f"exact = rgdl.exact.kaufman({shape}, {K})\n"
             "print(e.mean(), exact.energy)\n"
             "print(model.K**2 * model.n_sites * e.var(), exact.specific_heat)\n"

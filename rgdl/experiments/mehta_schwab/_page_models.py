@@ -131,7 +131,7 @@ def _likelihood(
                 _above(rows, "fair coins"),
             ),
         ],
-        f"{rounded(rows['effective chains'], 0)} effective chains carry the ratio. "
+        f"{rows['effective chains']:.0f} effective chains carry the ratio. "
         "Bounds are two standard errors wide. Differences on the same rows are free of "
         "most of the scatter of the data.",
     ).verdict(
