@@ -168,12 +168,12 @@ class FilterTransform(Blocking):
         ]
         padded = np.pad(spins, [(0, 0), *around], mode="wrap")
         field = np.full((len(spins), *self.coarse_shape(shape)), self.bias)
+        # in the order of the sums of `_field`
+        places = np.indices(self.weights.shape).reshape(self.weights.ndim, -1).T
         rows = max(1, _CHUNK // max(field[:1].size, 1))
         for begin in range(0, len(spins), rows):
             part = slice(begin, begin + rows)
-            for place, weight in np.ndenumerate(
-                self.weights
-            ):  # as `_field` orders them
+            for place, weight in zip(places, self.weights.flat, strict=True):
                 window = tuple(
                     slice(max(at, 0) + step, max(at, 0) + step + extent, self.b)
                     for at, step, extent in zip(first, place, shape, strict=True)
