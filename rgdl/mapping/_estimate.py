@@ -14,6 +14,7 @@ from rgdl._states import BoltzmannLayer, Floats, layer_parameters
 from rgdl.couplings import Couplings, LatticeCouplings
 from rgdl.ising import Ising
 from rgdl.rg import Transform
+from rgdl.rg._symmetry import asymmetry
 from rgdl.sampling import sample
 
 __all__ = ["MappingEstimate", "estimate"]
@@ -103,6 +104,8 @@ class MappingEstimate:
             ]
         else:
             rows.append(("trace condition", "holds by construction, tells nothing"))
+        if self.h_push is None:
+            rows.append(("couplings of H_push[h]", text("h_push")))
         return [
             *rows,
             ("ln Z_data", text("log_z_v")),
@@ -304,6 +307,9 @@ def _pushed(
         return None
     if min(coarse) < 2:
         reasons["h_push"] = f"the coarse lattice {coarse} is too small"
+        return None
+    if reason := asymmetry(model, transform):
+        reasons["h_push"] = reason
         return None
     return Couplings.from_samples(transform.coarsen(spins, rng=key), operators)
 
