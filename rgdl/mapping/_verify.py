@@ -8,6 +8,7 @@ from rgdl import _core
 from rgdl._states import BoltzmannLayer, Floats, layer_parameters, log_sum_exp
 from rgdl.couplings import Couplings
 from rgdl.ising import Ising
+from rgdl.mapping._hidden import machine_law
 from rgdl.mapping._report import MappingReport
 from rgdl.rg import Transform
 from rgdl.rg._push import (
@@ -20,7 +21,7 @@ from rgdl.rg._push import (
     push_forward,
 )
 
-__all__ = ["verify"]
+__all__ = ["verify", "visible_parameters"]
 
 _MAX_VISIBLE = 20
 _ROWS = 1 << 16  # states at a time
@@ -98,7 +99,7 @@ def _verify_conditional(
     n = model.n_sites
     front = getattr(parts_of(transform)[0], "rbm", None)
     if front is not None:
-        _visible_parameters(model, front)
+        visible_parameters(model, front)
     log_z_v = log_sum_exp(-energies)
     law = coarse_law(transform, -energies - log_z_v, model.shape)
     reasons = dict.fromkeys(
@@ -149,9 +150,10 @@ def _log_z(couplings: Couplings) -> float:
     return log_sum_exp(np.concatenate(minus_h))
 
 
-def _visible_parameters(
+def visible_parameters(
     model: Ising, rbm: BoltzmannLayer
 ) -> tuple[Floats, Floats, Floats]:
+    """Weights and biases in float64 of a machine that fits the model's lattice."""
     weights, visible_bias, hidden_bias = layer_parameters(rbm)
     if len(weights) != model.n_sites:
         raise ValueError(
@@ -179,7 +181,7 @@ def _couplings(
 
 
 def _verify_joint(model: Ising, rbm: BoltzmannLayer, energies: Floats) -> MappingReport:
-    weights, visible_bias, hidden_bias = _visible_parameters(model, rbm)
+    weights, visible_bias, hidden_bias = visible_parameters(model, rbm)
     n_visible, n_hidden = weights.shape
     spin_units = rbm.units == "spin"
     h_rbm_v = _core.rbm_free_energies(
@@ -264,13 +266,9 @@ def _hidden_side(
     parameters: tuple[Floats, Floats, Floats],
     spin_units: bool,
 ) -> _HiddenSide:
-    weights, visible_bias, hidden_bias = parameters
-    n_visible, n_hidden = weights.shape
+    n_visible, n_hidden = parameters[0].shape
     side = _HiddenSide()
-    transposed = np.ascontiguousarray(weights.T)
-    closed = _core.rbm_free_energies(
-        transposed, hidden_bias, visible_bias, spin_units, 0, 1 << n_hidden, 1
-    )
+    closed = -machine_law(parameters, spin_units)
     side.h_rg = closed
     if n_visible + n_hidden <= _MAX_DIRECT.bit_length() - 1:
         side.h_rg, side.direct_trace = _direct_sums(energies, parameters, spin_units)
