@@ -222,7 +222,8 @@ def estimate(
     if isinstance(machine, Transform):
         push = _pushed(model, machine, spins, operators, words, log_z_v, reasons)
         zero = dict.fromkeys(_TRACE, 0.0)
-        reasons["kl"] = reasons["delta_f"] = "a conditional has no law of its own"
+        for name in ("kl", "delta_f", "h_model", "kl_push", "push_gap"):
+            reasons[name] = "a conditional has no law of its own"
         reasons.setdefault("log_z_h", "that of H_push is ln Z_data")
         return MappingEstimate(
             kind="conditional",
