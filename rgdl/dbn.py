@@ -20,6 +20,7 @@ from rgdl._rng import RngLike, draw_key
 from rgdl._units import Packed, pack_units
 from rgdl.rbm import RBM, LogZ, Measured
 from rgdl.receptive import FieldSizes, field_sizes, half_maximum
+from rgdl.rg import Compose
 
 __all__ = ["DBN"]
 
@@ -363,6 +364,37 @@ class DBN(BeliefSampler, TransformerMixin, BaseEstimator):
         for machine in self.layers_[1 : depth + 1]:
             fields = fields @ machine.W_
         return np.ascontiguousarray(fields.T).reshape(-1, *self.lattice_shape_)
+
+    def as_transform(self, layer: int = -1) -> Compose:
+        """Return the layers up to one of them as one coarse-graining.
+
+        Parameters
+        ----------
+        layer : int, default -1
+            0 is the layer on the data; negative counts from the top.
+
+        Returns
+        -------
+        rgdl.rg.Compose
+            Of the layers' `rgdl.rg.RBMTransform`: p(h|v) with the units in between
+            drawn, or summed out where that is exact.
+
+        Raises
+        ------
+        ValueError
+            When there is no such layer.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 200, rng=0)
+        >>> rbm = rgdl.RBM(units="spin", n_epochs=1, rng=1)
+        >>> dbn = rgdl.DBN((8, 2), rbm=rbm).fit(s)
+        >>> dbn.as_transform(1).coarsen(s, rng=2).shape
+        (200, 2)
+        """
+        machines = self.layers_[: self._depth(layer) + 1]
+        return Compose(*(machine.as_transform() for machine in machines))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write all layers, with the state of their training, to one .npz file.

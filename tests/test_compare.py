@@ -1,6 +1,7 @@
 """Coarse-grainings side by side: against exact tables, enumeration and each other."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from matplotlib.figure import Figure
 
 import rgdl
 from rgdl import rg
+from rgdl.rg._symmetry import asymmetry
 
 RULES = [rg.Decimation(), rg.MajorityRule()]
 
@@ -162,11 +164,127 @@ def test_open_lattices_have_no_torus_couplings():
     assert row.couplings["(1)(2)"] == pytest.approx(middle, abs=1e-12)
 
 
+@pytest.mark.parametrize("b", [2, 4])
+def test_correlator_of_an_open_chain_does_not_wrap_around(b):
+    # <s_i s_j> = tanh(K)^|i-j| between any two sites of an open chain
+    model = rgdl.Ising(8, K=0.5, periodic=False)
+    row = rg.compare(model, {"copy": rg.Decimation(b)}).rows[0]
+    expected = math.tanh(0.5) ** np.arange(5)
+    np.testing.assert_allclose(row.correlator, expected, atol=1e-13)
+
+
+def test_correlator_of_a_strip_that_is_open_one_way():
+    for periodic in ((True, False), (False, True), False):
+        model = rgdl.Ising((2, 6), K=0.4, h=0.1, periodic=periodic)
+        row = rg.compare(model, {"rule": rg.Kadanoff()}).rows[0]
+        s = 2 * (np.arange(1 << 12)[:, None] >> np.arange(12) & 1) - 1
+        s = s.reshape(-1, 2, 6)
+        law = np.exp(-model.hamiltonian(s))
+        law /= law.sum()
+        m = s.reshape(-1, 2, 3, 2).sum(axis=(1, 3))
+        h = np.tanh(rg.Kadanoff().strength * m)
+        closed = model.periodic[1]
+        for r, found in enumerate(row.correlator):
+            places = [x for x in range(3) if closed or 2 * x + r < 6]
+            means = [law @ (h[:, x] * s[:, 0, (2 * x + r) % 6]) for x in places]
+            assert found == pytest.approx(np.mean(means), abs=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("model", "rule", "reason"),
+    [
+        (rgdl.Ising((8, 8), K=0.3, periodic=False), rg.MajorityRule(), "open"),
+        (
+            rgdl.Ising((8, 8), K=0.3, couplings={(0, 1): 1, (1, 0): 0.2}),
+            rg.Decimation(),
+            "model does not show",
+        ),
+        (
+            rgdl.Ising((8, 4), K=0.3, couplings={(0, 1): 1, (1, 0): 0.2}),
+            rg.Decimation(),
+            "model does not show",
+        ),
+        (
+            rgdl.Ising((8, 8), K=0.3),
+            rg.FilterTransform([[1, 0.2], [0.1, 0]]),
+            "FilterTransform.* lacks",
+        ),
+    ],
+    ids=repr,
+)
+def test_no_couplings_by_orbits_without_their_symmetry(model, rule, reason):
+    row = rg.compare(model, {"rule": rule}, n=64, rng=0).rows[0]
+    assert row.couplings is None
+    assert re.search(reason, row.notes["couplings"])
+    assert math.isnan(row.nn[0])
+    found = rgdl.mapping.estimate(model, rule, n=64, rng=0)
+    assert found.h_push is None
+    assert re.search(reason, found.reasons["h_push"])
+    assert re.search(reason, repr(found))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        rg.Decimation(),
+        rg.MajorityRule(),
+        rg.FilterTransform(np.full((4, 4), 0.2)),
+        rg.FilterTransform(np.full((3, 3), 0.2)),
+        rg.Compose(rg.Kadanoff(), rg.MajorityRule()),
+    ],
+    ids=repr,
+)
+def test_rules_that_have_the_torus_symmetry_keep_their_couplings(rule):
+    for model in (
+        rgdl.Ising((8, 16), K=0.3, couplings={"nn": 1, "nnn": 0.1}),
+        rgdl.Ising((8, 8), K=0.3, h=np.full((8, 8), 0.1)),
+    ):
+        assert asymmetry(model, rule) == ""
+
+
+def test_more_hidden_units_than_enumerated_leave_a_note():
+    rng = np.random.default_rng(0)
+    machines = {
+        str(n): rgdl.RBM.from_weights(
+            rng.normal(size=(6, n)) / 4, np.zeros(6), np.zeros(n)
+        )
+        for n in (2, 17, 21)
+    }
+    model = rgdl.Ising(6, K=0.4)
+    table = rg.compare(model, machines)
+    assert math.isnan(table["21"].magnetization[0])
+    assert table["21"].couplings is None
+    assert "21 hidden units, at most 20" in table["21"].notes["law"]
+    assert table["21"].information[0] == pytest.approx(
+        rg.mutual_information(model, machines["21"].as_transform())[0], nan_ok=True
+    )
+    # 17 units by the tower rule: <h_i h_j> over v, where they are independent
+    s = 2 * (np.arange(64)[:, None] >> np.arange(6) & 1) - 1
+    p = np.exp(-model.hamiltonian(s))
+    p /= p.sum()
+    h = np.tanh(s @ machines["17"].W_)
+    states = 2 * (np.arange(1 << 17)[:, None] >> np.arange(17) & 1) - 1
+    law = np.exp(-table["17"].couplings.hamiltonian(states))
+    assert law.sum() == pytest.approx(1.0, abs=1e-10)
+    pair = law @ (states[:, 2] * states[:, 16])
+    assert pair == pytest.approx(p @ (h[:, 2] * h[:, 16]), abs=1e-12)
+    text = repr(table)
+    assert "no law of the coarse variables: 21 hidden units" in text
+
+
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
         (lambda m: rg.compare(m, []), ValueError, "at least one"),
         (lambda m: rg.compare(m, [3]), TypeError, "Transforms or machines"),
+        (lambda m: rg.compare(m, 3), TypeError, "a list or a mapping"),
+        (lambda m: rg.compare(m, rg.Decimation()), TypeError, "a list or a mapping"),
+        (
+            lambda m: rg.mutual_information(5, rg.Decimation()),
+            TypeError,
+            "model must be an",
+        ),
+        (lambda m: rg.mutual_information(m, 5), TypeError, "transform must be"),
         (lambda m: rg.compare(m, [rg.Decimation(3)]), ValueError, "divide"),
         (lambda m: rg.compare((4, 4), RULES), TypeError, "Ising"),
         (

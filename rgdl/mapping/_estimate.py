@@ -10,10 +10,14 @@ import numpy as np
 
 from rgdl import _validate, exact
 from rgdl._rng import Key, RngLike, draw_key
-from rgdl._states import BoltzmannLayer, Floats, layer_parameters
+from rgdl._states import BoltzmannLayer, Floats, log_sum_exp
 from rgdl.couplings import Couplings, LatticeCouplings
 from rgdl.ising import Ising
-from rgdl.rg import Transform
+from rgdl.mapping._hidden import HiddenLaw, hidden_law, machine_law
+from rgdl.mapping._verify import visible_parameters
+from rgdl.rg import RBMTransform, Transform
+from rgdl.rg._push import MAX_UNITS, parts_of
+from rgdl.rg._symmetry import asymmetry
 from rgdl.sampling import sample
 
 __all__ = ["MappingEstimate", "estimate"]
@@ -45,9 +49,17 @@ class MappingEstimate:
         KL(P || p_RBM) = ln Z_lambda - ln Z_data - <r>_P.
     delta_f : float or None
         log_z_v - log_z_h: alone it decides nothing.
-    h_push : LatticeCouplings or None
-        Couplings of the model's law pushed forward, by Callen's identities, truncated
-        to the operators asked for.
+    h_model : Couplings or None
+        Couplings of H_RG[h] = -ln Tr_v e^{-E(v,h)} of a joint machine, exact.
+    h_push : LatticeCouplings, Couplings or None
+        Couplings of the model's law pushed forward. On a lattice of coarse variables
+        by Callen's identities, truncated to the operators asked for; of up to 20 hidden
+        units all of them, of -ln <p(h|v)>_P, with the constant of a law with Z = 1
+        where `log_z_v` is None.
+    kl_push, kl_push_error : float or None
+        KL(P_push || p_h) of the hidden units.
+    push_gap, push_gap_error : float or None
+        kl - kl_push: never below 0 but for noise.
     reasons : mapping of str to str
         Why a field is None.
     key : tuple of int
@@ -77,7 +89,12 @@ class MappingEstimate:
     kl: float | None
     kl_error: float | None
     delta_f: float | None
-    h_push: LatticeCouplings | None
+    h_model: Couplings | None
+    h_push: Couplings | LatticeCouplings | None
+    kl_push: float | None
+    kl_push_error: float | None
+    push_gap: float | None
+    push_gap_error: float | None
     key: Key | tuple[int, ...]
     reasons: Mapping[str, str] = field(default_factory=dict)
 
@@ -100,9 +117,15 @@ class MappingEstimate:
                 ("max |r - <r>| among samples", text("trace_residual")),
                 ("<r>_P", text("trace_constant", self.trace_constant_error)),
                 ("KL(P || p_RBM)", text("kl", self.kl_error)),
+                ("KL(P_push || p_h)", text("kl_push", self.kl_push_error)),
+                ("their difference, >= 0", text("push_gap", self.push_gap_error)),
             ]
         else:
             rows.append(("trace condition", "holds by construction, tells nothing"))
+        if self.kind == "joint" and self.h_model is None:
+            rows.append(("couplings of H_RG[h]", text("h_model")))
+        if self.h_push is None:
+            rows.append(("couplings of H_push[h]", text("h_push")))
         return [
             *rows,
             ("ln Z_data", text("log_z_v")),
@@ -115,8 +138,8 @@ class MappingEstimate:
         width = max(len(name) for name, _ in rows)
         lines = [f"Mapping of {self.model} by the {self.kind} {self.machine}, sampled"]
         lines += [f"   {name:{width}}  {text}" for name, text in rows]
-        if self.h_push is not None:
-            lines += ["", "Couplings of H_push[h]", repr(self.h_push)]
+        for title, couplings in self._couplings():
+            lines += ["", title, repr(couplings)]
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -125,8 +148,18 @@ class MappingEstimate:
             for name, text in self._rows()
         )
         title = f"Mapping of {self.model} by the {self.kind} {self.machine}, sampled"
-        push = "" if self.h_push is None else self.h_push._repr_html_()
-        return f"<table><caption>{html.escape(title)}</caption>{body}</table>{push}"
+        more = "".join(
+            f"<p>{html.escape(name)}</p>{couplings._repr_html_()}"
+            for name, couplings in self._couplings()
+        )
+        return f"<table><caption>{html.escape(title)}</caption>{body}</table>{more}"
+
+    def _couplings(self) -> list[tuple[str, Couplings | LatticeCouplings]]:
+        both = (
+            ("Couplings of H_RG[h], from the joint machine", self.h_model),
+            ("Couplings of H_push[h], the model's law pushed forward", self.h_push),
+        )
+        return [(title, each) for title, each in both if each is not None]
 
 
 def estimate(
@@ -150,7 +183,7 @@ def estimate(
         Configurations.
     operators : "standard" or mapping
         Couplings of H_push, see `rgdl.Couplings.from_samples`; only where the coarse
-        variables form a lattice.
+        variables form a lattice and model and rule have the symmetry of its torus.
     rng : None, int, SeedSequence, BitGenerator, Generator, or a recorded key
     workers : int, default 1
 
@@ -161,7 +194,7 @@ def estimate(
     Raises
     ------
     TypeError, ValueError
-        As `verify`, and for fewer than 64 configurations.
+        As `verify`, but for any number of sites, and for fewer than 64 configurations.
 
     Notes
     -----
@@ -182,13 +215,15 @@ def estimate(
     n = _validate.count(n, "n", least=2 * _BLOCKS)
     key = draw_key(rng)
     words = tuple(int(word) for word in key)
+    _check_fits(model, machine)
     spins = sample(model, n, rng=words, workers=workers)
     reasons: dict[str, str] = {}
     log_z_v = _log_z(model, reasons)
     if isinstance(machine, Transform):
-        push = _pushed(model, machine, spins, operators, words, reasons)
+        push = _pushed(model, machine, spins, operators, words, log_z_v, reasons)
         zero = dict.fromkeys(_TRACE, 0.0)
-        reasons["kl"] = reasons["delta_f"] = "a conditional has no law of its own"
+        for name in ("kl", "delta_f", "h_model", "kl_push", "push_gap"):
+            reasons[name] = "a conditional has no law of its own"
         reasons.setdefault("log_z_h", "that of H_push is ln Z_data")
         return MappingEstimate(
             kind="conditional",
@@ -202,26 +237,79 @@ def estimate(
             kl=None,
             kl_error=None,
             delta_f=None,
+            h_model=None,
             h_push=push,
+            kl_push=None,
+            kl_push_error=None,
+            push_gap=None,
+            push_gap_error=None,
             key=words,
             reasons=reasons,
         )
-    reasons["h_push"] = "hidden units form no lattice"
-    trace, text = _trace(model, machine, spins)
-    log_z_h, error = _machine_log_z(machine, reasons)
+    return _joint(model, machine, spins, words, log_z_v, reasons)
+
+
+def _check_fits(model: Ising, machine: Transform | BoltzmannLayer) -> None:
+    """Refuse what does not fit before anything is sampled."""
+    if not isinstance(machine, Transform):
+        visible_parameters(model, machine)
+        return
+    front = getattr(parts_of(machine)[0], "rbm", None)
+    if front is not None:
+        visible_parameters(model, front)
+    if not isinstance(machine, RBMTransform):
+        machine.coarsen(np.ones((1, *model.shape), dtype=np.int8), rng=0)
+
+
+def _joint(
+    model: Ising,
+    machine: BoltzmannLayer,
+    spins: Any,
+    key: tuple[int, ...],
+    log_z_v: float | None,
+    reasons: dict[str, str],
+) -> MappingEstimate:
+    parameters = visible_parameters(model, machine)
+    n_hidden = parameters[0].shape[1]
+    units = _units(spins, machine)
+    trace, text = _trace(model, machine, spins, units)
+    minus_h = log_z_h = None
+    error = 0.0
+    if n_hidden <= MAX_UNITS:
+        minus_h = machine_law(parameters, machine.units == "spin")
+        log_z_h = log_sum_exp(minus_h)
+    else:
+        log_z_h, error = _machine_log_z(machine, reasons)
     kl = kl_error = delta_f = None
+    without = None
     constant, rms = _mean_and_rms(trace)
     if log_z_v is None or log_z_h is None:
         missing = "log_z_v" if log_z_v is None else "log_z_h"
-        reasons["kl"] = reasons["delta_f"] = reasons[missing]
+        reasons["kl"] = reasons["delta_f"] = reasons["push_gap"] = reasons[missing]
     else:
         delta_f = log_z_v - log_z_h
         kl, kl_error = -delta_f - constant[0], math.hypot(constant[1], error)
+        without = -delta_f - _means_without(trace)
+    if minus_h is None:
+        why = f"{n_hidden} hidden units, at most {MAX_UNITS} are enumerated"
+        reasons.update(dict.fromkeys(("h_model", "h_push", "kl_push", "push_gap"), why))
+        law = HiddenLaw(None, why, None, None, None, None)
+    else:
+        law = hidden_law(
+            RBMTransform(machine),
+            units,
+            log_z_v,
+            blocks=_BLOCKS,
+            minus_h_model=minus_h,
+            kl_without=without,
+        )
+        if law.h_push is None:
+            reasons["h_push"] = law.reason
     return MappingEstimate(
         kind="joint",
         model=repr(model),
         machine=text,
-        n=n,
+        n=len(spins),
         trace_constant=constant[0],
         trace_constant_error=constant[1],
         trace_rms=rms[0],
@@ -233,8 +321,13 @@ def estimate(
         kl=kl,
         kl_error=kl_error,
         delta_f=delta_f,
-        h_push=None,
-        key=words,
+        h_model=None if minus_h is None else Couplings.from_table(minus_h),
+        h_push=law.h_push,
+        kl_push=law.kl_push,
+        kl_push_error=law.kl_push_error,
+        push_gap=law.gap,
+        push_gap_error=law.gap_error,
+        key=key,
         reasons=reasons,
     )
 
@@ -248,17 +341,17 @@ _TRACE = (
 )
 
 
-def _trace(model: Ising, machine: BoltzmannLayer, spins: Any) -> tuple[Floats, str]:
-    """r(v) = H[v] - F(v) of every row."""
-    weights, visible_bias, hidden_bias = layer_parameters(machine)
-    if len(weights) != model.n_sites:
-        raise ValueError(
-            f"the machine must have {model.n_sites} visible units to fit the model, "
-            f"got {len(weights)}"
-        )
+def _units(spins: Any, machine: BoltzmannLayer) -> Floats:
+    """Rows of the machine's visible units."""
     units = spins.reshape(len(spins), -1).astype(np.float64)
-    if machine.units == "binary":
-        units = (units + 1) / 2
+    return np.asarray(units if machine.units == "spin" else (units + 1) / 2)
+
+
+def _trace(
+    model: Ising, machine: BoltzmannLayer, spins: Any, units: Floats
+) -> tuple[Floats, str]:
+    """r(v) = H[v] - F(v) of every row."""
+    weights, visible_bias, hidden_bias = visible_parameters(model, machine)
     field = hidden_bias + units @ weights
     if machine.units == "spin":
         hidden = np.logaddexp(field, -field)
@@ -267,6 +360,14 @@ def _trace(model: Ising, machine: BoltzmannLayer, spins: Any) -> tuple[Floats, s
     minus_f = units @ visible_bias + hidden.sum(axis=1)
     text = f"RBM, {weights.shape[0]} -> {weights.shape[1]} {machine.units} units"
     return model.hamiltonian(spins) + minus_f, text
+
+
+def _means_without(values: Floats) -> Floats:
+    """Mean without each block of rows."""
+    blocks = np.array_split(values, _BLOCKS)
+    return np.array(
+        [(values.sum() - block.sum()) / (len(values) - len(block)) for block in blocks]
+    )
 
 
 def _mean_and_rms(
@@ -294,8 +395,20 @@ def _pushed(
     spins: Any,
     operators: str | Mapping[str, Any],
     key: tuple[int, ...],
+    log_z_v: float | None,
     reasons: dict[str, str],
-) -> LatticeCouplings | None:
+) -> Couplings | LatticeCouplings | None:
+    only, *rest = parts_of(transform)
+    if isinstance(only, RBMTransform) and not rest:
+        n_hidden = only.rbm.W_.shape[1]
+        if n_hidden > MAX_UNITS:
+            why = f"{n_hidden} hidden units, at most {MAX_UNITS} are enumerated"
+            reasons["h_push"] = why
+            return None
+        law = hidden_law(only, _units(spins, only.rbm), log_z_v, blocks=_BLOCKS)
+        if law.h_push is None:
+            reasons["h_push"] = law.reason
+        return law.h_push
     coarse = transform._torus(model.shape)
     if coarse is None:
         reasons["h_push"] = (
@@ -304,6 +417,9 @@ def _pushed(
         return None
     if min(coarse) < 2:
         reasons["h_push"] = f"the coarse lattice {coarse} is too small"
+        return None
+    if reason := asymmetry(model, transform):
+        reasons["h_push"] = reason
         return None
     return Couplings.from_samples(transform.coarsen(spins, rng=key), operators)
 

@@ -12,6 +12,7 @@ _IDENTITIES = {
     "h_rg": "H_RG[h] = H_RBM[h]",
     "trace": "ln Tr_h e^T = H[v] - H_RBM[v]",
     "delta_f": "F_h - F_v = ln Z_data - ln Z_lambda",
+    "mean_trace": "ln <Tr_h e^T>_P = -Delta F",
     "push_bound": "KL(P_push || p_h) <= KL(P || p_RBM)",
     "normalised": "Tr_h p(h|v) = 1",
     "log_z": "ln Tr_h e^{-H_push} = ln Z_data",

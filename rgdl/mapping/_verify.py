@@ -3,20 +3,28 @@
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from rgdl import _core
 from rgdl._states import BoltzmannLayer, Floats, layer_parameters, log_sum_exp
 from rgdl.couplings import Couplings
 from rgdl.ising import Ising
+from rgdl.mapping._hidden import machine_law
 from rgdl.mapping._report import MappingReport
 from rgdl.rg import Transform
-from rgdl.rg._push import push_forward
+from rgdl.rg._push import (
+    MAX_UNITS,
+    Layer,
+    all_couplings,
+    coarse_law,
+    enumerated,
+    parts_of,
+    push_forward,
+)
 
-__all__ = ["verify"]
+__all__ = ["verify", "visible_parameters"]
 
-_MAX_VISIBLE = 16
-_MAX_HIDDEN = 20
+_MAX_VISIBLE = 20
+_ROWS = 1 << 16  # states at a time
 _MAX_DIRECT = 1 << 22  # (v, h) pairs summed one by one for the identities
 
 
@@ -26,26 +34,30 @@ def verify(model: Ising, machine: Transform | BoltzmannLayer) -> MappingReport:
     Parameters
     ----------
     model : Ising
-        At most 16 sites (see `estimate` for more); its law is
-        :math:`P(v) = e^{-H[v]}/Z`.
+        At most 20 sites (see `estimate` for more); its law is
+        :math:`P(v) = e^{-H[v]}/Z`. Time and work grow as the product of the numbers
+        of states of both sides: 16 sites and 20 hidden units take seconds, 20 and 20
+        minutes.
     machine : rgdl.RBM or Transform
         An RBM is judged as the joint machine :math:`e^{-E(v,h)}` with
         :math:`T = -E + H`. Any `rgdl.rg.Transform`, `RBMTransform` included, is judged
-        as the conditional p(h|v) with :math:`T = \ln p(h|v)`. Binary visible units
-        stand for spins as :math:`v = (s + 1)/2`.
+        as the conditional p(h|v) with :math:`T = \ln p(h|v)`; the law goes through a
+        `Compose` layer by layer. Binary visible units stand for spins as
+        :math:`v = (s + 1)/2`.
 
     Returns
     -------
     MappingReport
-        Fields on the hidden side need at most 20 hidden units, else they are None and
-        ``reasons`` says why.
+        Fields on the hidden side need at most 20 hidden units (in every layer of a
+        `Compose`), else they are None and ``reasons`` says why. `h_push` is grouped
+        into orbits of the coarse torus where the law pushed forward has its symmetry.
 
     Raises
     ------
     TypeError
         When `model` is no `Ising` or `machine` neither a Transform nor an RBM.
     ValueError
-        For more than 16 sites, another number of visible units, or weights that are not
+        For more than 20 sites, another number of visible units, or weights that are not
         finite.
 
     Notes
@@ -81,40 +93,35 @@ def verify(model: Ising, machine: Transform | BoltzmannLayer) -> MappingReport:
     return _verify_joint(model, machine, energies)
 
 
-def _states(n: int, start: int, stop: int) -> npt.NDArray[np.int8]:
-    """Spins of states start .. stop-1, shape (stop - start, n); bit i = spin i."""
-    bits = np.arange(start, stop)[:, None] >> np.arange(n) & 1
-    return (2 * bits - 1).astype(np.int8)
-
-
 def _verify_conditional(
     model: Ising, transform: Transform, energies: Floats
 ) -> MappingReport:
     n = model.n_sites
+    front = getattr(parts_of(transform)[0], "rbm", None)
+    if front is not None:
+        visible_parameters(model, front)
     log_z_v = log_sum_exp(-energies)
-    log_p = -energies - log_z_v
-    up, down = _layer(model, transform)
-    n_hidden = up.shape[1]
+    law = coarse_law(transform, -energies - log_z_v, model.shape)
     reasons = dict.fromkeys(
         ("kl", "delta_f", "h_model", "kl_push"), "a conditional has no law of its own"
     )
-    normalised = float(np.abs(np.logaddexp(up, down).sum(axis=1)).max())
-    push, why = _push_forward(log_p, up, down)
+    push, why = _finite(law.log_p, law.reason)
     h_push = None
     log_z_h = None
     if push is None:
         reasons.update(h_push=why, log_z_h=why, log_z=why)
     else:
-        log_z_h = log_sum_exp(push + log_z_v)
         closed = all(model.periodic)
         coarse = transform._torus(model.shape) if closed else None
         h_push, why = _couplings(push + log_z_v, coarse)
         if h_push is None:
-            reasons["h_push"] = why
+            reasons.update(h_push=why, log_z_h=why, log_z=why)
+        else:
+            log_z_h = _log_z(h_push)
     return MappingReport(
         kind="conditional",
         model=repr(model),
-        machine=f"{transform!r}, {n} -> {n_hidden}",
+        machine=f"{transform!r}, {n} -> {law.n_units}",
         trace_constant=0.0,
         trace_residual=0.0,
         trace_rms=0.0,
@@ -126,28 +133,27 @@ def _verify_conditional(
         h_push=h_push,
         kl_push=None,
         identities={
-            "normalised": normalised,
+            "normalised": law.normalised,
             "log_z": None if log_z_h is None else abs(log_z_h - log_z_v),
         },
         reasons=reasons,
     )
 
 
-def _layer(model: Ising, transform: Transform) -> tuple[Floats, Floats]:
-    """Log probabilities of every coarse variable for all states, (2**n, n_hidden)."""
-    spins = _states(model.n_sites, 0, 1 << model.n_sites)
-    fine = spins.reshape(-1, *model.shape)
-    rbm = getattr(transform, "rbm", None)
-    if rbm is not None:
-        _visible_parameters(model, rbm)
-        if rbm.units == "binary":
-            fine = (fine + 1) // 2
-    return transform.log_probabilities(fine)
+def _log_z(couplings: Couplings) -> float:
+    """Ln Tr e^{-H} from the couplings themselves, so that wrong ones are seen."""
+    n = couplings.n_spins
+    minus_h = [
+        -couplings.hamiltonian(enumerated(n, start, min(start + _ROWS, 1 << n)))
+        for start in range(0, 1 << n, _ROWS)
+    ]
+    return log_sum_exp(np.concatenate(minus_h))
 
 
-def _visible_parameters(
+def visible_parameters(
     model: Ising, rbm: BoltzmannLayer
 ) -> tuple[Floats, Floats, Floats]:
+    """Weights and biases in float64 of a machine that fits the model's lattice."""
     weights, visible_bias, hidden_bias = layer_parameters(rbm)
     if len(weights) != model.n_sites:
         raise ValueError(
@@ -157,12 +163,10 @@ def _visible_parameters(
     return weights, visible_bias, hidden_bias
 
 
-def _push_forward(log_p: Floats, up: Floats, down: Floats) -> tuple[Floats | None, str]:
-    """Ln sum_v P(v) p(h|v) for every h, or None and the reason."""
-    n_hidden = up.shape[1]
-    if n_hidden > _MAX_HIDDEN:
-        return None, f"{n_hidden} hidden units, at most {_MAX_HIDDEN} are enumerated"
-    push = push_forward(log_p, up, down)
+def _finite(push: Floats | None, why: str) -> tuple[Floats | None, str]:
+    """Pass on a law whose couplings exist, else None and the reason."""
+    if push is None:
+        return None, why
     if not np.isfinite(push).all():
         return None, "some hidden state has probability 0 in float64"
     return push, ""
@@ -173,11 +177,11 @@ def _couplings(
 ) -> tuple[Couplings | None, str]:
     if len(minus_h) < 2:
         return None, "no hidden units"
-    return Couplings.from_table(minus_h, shape=shape), ""
+    return all_couplings(minus_h, shape), ""
 
 
 def _verify_joint(model: Ising, rbm: BoltzmannLayer, energies: Floats) -> MappingReport:
-    weights, visible_bias, hidden_bias = _visible_parameters(model, rbm)
+    weights, visible_bias, hidden_bias = visible_parameters(model, rbm)
     n_visible, n_hidden = weights.shape
     spin_units = rbm.units == "spin"
     h_rbm_v = _core.rbm_free_energies(
@@ -192,10 +196,10 @@ def _verify_joint(model: Ising, rbm: BoltzmannLayer, energies: Floats) -> Mappin
     kl = _kl(log_p, deviation)
     delta_f = log_z_v - log_z_h
     side = _HiddenSide()
-    if n_hidden > _MAX_HIDDEN:
-        why = f"{n_hidden} hidden units, at most {_MAX_HIDDEN} are enumerated"
+    if n_hidden > MAX_UNITS:
+        why = f"{n_hidden} hidden units, at most {MAX_UNITS} are enumerated"
         side.reasons.update(dict.fromkeys(_HIDDEN_FIELDS, why))
-        side.reasons["trace"] = why
+        side.reasons["trace"] = side.reasons["mean_trace"] = why
     else:
         side = _hidden_side(
             energies, log_p, (weights, visible_bias, hidden_bias), spin_units
@@ -205,7 +209,9 @@ def _verify_joint(model: Ising, rbm: BoltzmannLayer, energies: Floats) -> Mappin
         if side.kl_push is not None:
             side.identities["push_bound"] = max(side.kl_push - kl, 0.0)
         if side.direct_trace is not None:
-            side.identities["trace"] = float(np.abs(side.direct_trace - trace).max())
+            direct = side.direct_trace
+            side.identities["trace"] = float(np.abs(direct - trace).max())
+            side.identities["mean_trace"] = abs(log_sum_exp(log_p + direct) + delta_f)
     return MappingReport(
         kind="joint",
         model=repr(model),
@@ -249,7 +255,7 @@ class _HiddenSide:
         self.h_rg: Floats = np.zeros(0)
         self.direct_trace: Floats | None = None
         self.identities: dict[str, float | None] = dict.fromkeys(
-            ("h_rg", "trace", "delta_f", "push_bound")
+            ("h_rg", "trace", "delta_f", "mean_trace", "push_bound")
         )
         self.reasons: dict[str, str] = {}
 
@@ -260,25 +266,21 @@ def _hidden_side(
     parameters: tuple[Floats, Floats, Floats],
     spin_units: bool,
 ) -> _HiddenSide:
-    weights, visible_bias, hidden_bias = parameters
-    n_visible, n_hidden = weights.shape
+    n_visible, n_hidden = parameters[0].shape
     side = _HiddenSide()
-    transposed = np.ascontiguousarray(weights.T)
-    closed = _core.rbm_free_energies(
-        transposed, hidden_bias, visible_bias, spin_units, 0, 1 << n_hidden, 1
-    )
+    closed = -machine_law(parameters, spin_units)
     side.h_rg = closed
     if n_visible + n_hidden <= _MAX_DIRECT.bit_length() - 1:
         side.h_rg, side.direct_trace = _direct_sums(energies, parameters, spin_units)
         side.identities["h_rg"] = float(np.abs(side.h_rg - closed).max())
     else:
         why = f"2^{n_visible + n_hidden} pairs (v, h) are too many to sum one by one"
-        side.reasons.update(h_rg=why, trace=why)
+        side.reasons.update(h_rg=why, trace=why, mean_trace=why)
     side.h_model, why = _couplings(-closed, None)
     if side.h_model is None:
         side.reasons["h_model"] = why
-    up, down = _hidden_log_probabilities(parameters, spin_units)
-    push, why = _push_forward(log_p, up, down)
+    layer = _layer(parameters, spin_units)
+    push, why = _finite(push_forward(log_p, layer, n_hidden), "")
     if push is None:
         side.reasons.update(h_push=why, kl_push=why, push_bound=why)
         return side
@@ -290,18 +292,21 @@ def _hidden_side(
     return side
 
 
-def _hidden_log_probabilities(
-    parameters: tuple[Floats, Floats, Floats], spin_units: bool
-) -> tuple[Floats, Floats]:
+def _layer(parameters: tuple[Floats, Floats, Floats], spin_units: bool) -> Layer:
+    """Logarithms of p(h_j up|v) and p(h_j down|v) of states start .. stop-1."""
     weights, _, hidden_bias = parameters
-    units = _unit_values(len(weights), spin_units)
-    gap = (hidden_bias + units @ weights) * (2 if spin_units else 1)
-    return -np.logaddexp(0.0, -gap), -np.logaddexp(0.0, gap)
+    n, low = len(weights), -1 if spin_units else 0
+
+    def log_probabilities(start: int, stop: int) -> tuple[Floats, Floats]:
+        units = enumerated(n, start, stop, low).astype(np.float64)
+        gap = (hidden_bias + units @ weights) * (2 if spin_units else 1)
+        return -np.logaddexp(0.0, -gap), -np.logaddexp(0.0, gap)
+
+    return log_probabilities
 
 
 def _unit_values(n: int, spin_units: bool) -> Floats:
-    spins = _states(n, 0, 1 << n).astype(np.float64)
-    return spins if spin_units else (spins + 1) / 2
+    return enumerated(n, 0, 1 << n, -1 if spin_units else 0).astype(np.float64)
 
 
 def _direct_sums(

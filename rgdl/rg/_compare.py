@@ -18,7 +18,8 @@ from rgdl.rg._comparison import Comparison, ComparisonRow, Measured
 from rgdl.rg._information import mutual_information
 from rgdl.rg._layer import RBMTransform
 from rgdl.rg._mcrg import mcrg
-from rgdl.rg._push import push_forward
+from rgdl.rg._push import all_couplings, coarse_law, enumerated
+from rgdl.rg._symmetry import asymmetry
 from rgdl.rg._transform import Transform
 from rgdl.sampling import sample
 
@@ -27,7 +28,6 @@ __all__ = ["compare"]
 _MAX_ENUMERATED = 16
 _SMALLEST_MCRG = 8
 _ROUNDING = 1e-20  # of the sum of K^2
-_ASYMMETRY = 1e-9  # relative spread of orbits that have the torus' symmetry
 _NONE: Measured = (math.nan, 0.0)
 
 
@@ -59,7 +59,9 @@ def compare(
     Returns
     -------
     Comparison
-        Prints as a table; `rgdl.plot.comparison` draws it.
+        Prints as a table; `rgdl.plot.comparison` draws it. What a row does not have is
+        nan (printed -) and its notes say why: more than 20 coarse variables are not
+        enumerated, variables behind a random transform depend on each other.
 
     Raises
     ------
@@ -90,8 +92,8 @@ def compare(
     named = _named(transforms)
     small = model.n_sites <= _MAX_ENUMERATED
     if small:
-        bits = np.arange(1 << model.n_sites)[:, None] >> np.arange(model.n_sites) & 1
-        spins = (2 * bits - 1).astype(np.int8).reshape(-1, *model.shape)
+        spins = enumerated(model.n_sites, 0, 1 << model.n_sites)
+        spins = spins.reshape(-1, *model.shape)
         minus_h = -model._terms().table()
         weights = np.exp(minus_h - minus_h.max())
         weights /= weights.sum()
@@ -107,6 +109,11 @@ def compare(
 
 def _named(transforms: Any) -> dict[str, tuple[Transform, BoltzmannLayer | None]]:
     items = transforms
+    if isinstance(transforms, Transform) or not isinstance(transforms, Iterable):
+        raise TypeError(
+            "transforms must be a list or a mapping of Transforms or machines, "
+            f"got {transforms!r}"
+        )
     if not isinstance(transforms, Mapping):
         items = {}
         for each in transforms:
@@ -141,34 +148,30 @@ class _One:
         self.model, self.transform, self.machine = model, transform, machine
         self.weights, self.exact, self.key = weights, exact, key
         self.spins = spins
-        units = getattr(getattr(transform, "rbm", None), "units", "spin")
-        self.binary = units == "binary"
-        self.fine = (spins + 1) // 2 if self.binary else spins
+        self.fine = spins if transform._fine_low else (spins + 1) // 2
         self.coarse = transform.coarse_shape(model.shape)
         self.torus = transform._torus(model.shape)
         self.notes: dict[str, str] = {}
-        self.log_law: Floats = np.zeros(0)
+        self.log_law: Floats | None = None
+        self.h = np.zeros((0, 0), dtype=np.int8)  # no states, no law
+        self.law: Floats = np.zeros(0)
         if exact:
             self._enumerate()
         else:
             drawn = transform.coarsen(self.fine, rng=key)
-            self.h = 2 * drawn.astype(np.int8) - 1 if self.binary else drawn
+            self.h = drawn if transform._coarse_low else 2 * drawn.astype(np.int8) - 1
             self.law = weights
 
     def _enumerate(self) -> None:
         """Law of the coarse spins by enumeration."""
-        up, down = self.transform.log_probabilities(self.fine)
-        n_hidden = up.shape[1]
-        if n_hidden > _MAX_ENUMERATED:
-            raise ValueError(
-                f"{self.transform!r} must have at most {_MAX_ENUMERATED} coarse "
-                f"variables to be enumerated, got {n_hidden}"
-            )
         with np.errstate(divide="ignore"):
-            self.log_law = push_forward(np.log(self.weights), up, down)
+            found = coarse_law(self.transform, np.log(self.weights), self.model.shape)
+        self.log_law = found.log_p
+        if self.log_law is None:
+            self.notes["law"] = f"no law of the coarse variables: {found.reason}"
+            return
         self.law = np.exp(self.log_law)
-        states = np.arange(1 << n_hidden)[:, None] >> np.arange(n_hidden) & 1
-        self.h = (2 * states - 1).astype(np.int8)
+        self.h = enumerated(found.n_units, 0, len(self.law))
         if self.coarse is not None:
             self.h = self.h.reshape(-1, *self.coarse)
 
@@ -178,12 +181,7 @@ class _One:
         y_t, y_h = self._exponents(n, workers)
         energy, k = self._energy()
         correlator, error = self._correlator()
-        kept = available = math.nan
-        if self.exact:
-            kept, available = mutual_information(
-                self.model, self.transform, buffer=buffer
-            )
-        flat = self.h.reshape(len(self.h), -1)
+        kept, available = self._information(buffer)
         return ComparisonRow(
             name=name,
             coarse_shape=self.coarse,
@@ -195,13 +193,13 @@ class _One:
             many_body=many_body,
             y_t=y_t,
             y_h=y_h,
-            magnetization=self._mean(np.abs(flat.mean(axis=1))),
+            magnetization=self._magnetization(),
             energy=energy,
             k_eff=k,
             correlator=correlator,
             correlator_error=error,
-            information=(kept, 0.0),
-            available=(available, 0.0),
+            information=kept,
+            available=available,
             notes=self.notes,
         )
 
@@ -210,6 +208,23 @@ class _One:
         if self.exact:
             return mean, 0.0
         return mean, float(values.std(ddof=1) / math.sqrt(len(values)))
+
+    def _magnetization(self) -> Measured:
+        if not len(self.law):
+            return _NONE
+        return self._mean(np.abs(self.h.reshape(len(self.h), -1).mean(axis=1)))
+
+    def _information(self, buffer: int) -> tuple[Measured, Measured]:
+        if not self.exact:
+            return _NONE, _NONE
+        try:
+            kept, available = mutual_information(
+                self.model, self.transform, buffer=buffer
+            )
+        except TypeError as problem:  # a stack behind a random transform
+            self.notes["information"] = f"no mutual information: {problem}"
+            return _NONE, _NONE
+        return (kept, 0.0), (available, 0.0)
 
     def _kl_push(self) -> Measured:
         if self.machine is None or not self.exact:
@@ -222,8 +237,11 @@ class _One:
     def _couplings(self) -> Couplings | LatticeCouplings | None:
         if self.exact:
             return self._all_couplings()
-        if self.torus is None or not all(self.model.periodic) or min(self.torus) < 2:
+        if self.torus is None or min(self.torus) < 2:
             self.notes["couplings"] = "no couplings, the coarse spins form no torus"
+            return None
+        if reason := asymmetry(self.model, self.transform):
+            self.notes["couplings"] = f"no couplings, {reason}"
             return None
         try:
             return Couplings.from_samples(self.h)
@@ -232,17 +250,16 @@ class _One:
             return None
 
     def _all_couplings(self) -> Couplings | None:
+        if self.log_law is None:
+            return None
         if not np.isfinite(self.log_law).all():
             self.notes["couplings"] = "some coarse state has probability 0 in float64"
             return None
-        if self.torus is not None and all(self.model.periodic):
-            found = Couplings.from_table(self.log_law, self.torus)
-            if found.spread.max() <= _ASYMMETRY * np.abs(found.values).max():
-                return found
-        return Couplings.from_table(self.log_law)
+        closed = all(self.model.periodic)
+        return all_couplings(self.log_law, self.torus if closed else None)
 
     def _energy(self) -> tuple[Measured, Measured]:
-        if self.torus is None or min(self.torus) < 2:
+        if self.torus is None or min(self.torus) < 2 or not len(self.law):
             return _NONE, _NONE
         model = Ising(self.torus, K=1.0, periodic=self.model.periodic)
         energy = self._mean(model.energy(self.h))
@@ -258,7 +275,10 @@ class _One:
         return energy, (k, abs(ends[1] - ends[0]) / 2)
 
     def _correlator(self) -> tuple[Floats, Floats]:
-        """<h_x v_{bx + r}> along the last axis; with E[h|v] where it is known."""
+        """<h_x v_{bx + r}> along the last axis; with E[h|v] where it is known.
+
+        On an open axis the mean is over those x whose bx + r is inside.
+        """
         empty = np.zeros(0)
         b = self.transform.b
         if self.torus is None or not isinstance(b, int):
@@ -268,20 +288,19 @@ class _One:
             h = np.exp(up) - np.exp(down)
         except TypeError:  # a random stack: no independent coarse spins
             if self.exact:
+                self.notes["correlator"] = "no correlator: only sampled for this stack"
                 return empty, empty
             h = self.h.astype(np.float64)
         h = h.reshape(len(self.spins), *self.torus)
-        axis = self.spins.ndim - 1
         every = (slice(None), *(slice(None, None, b) for _ in self.torus))
-        far = self.model.shape[-1] // 2
-        products = np.stack(
-            [
-                (h * np.roll(self.spins, -r, axis)[every])
-                .reshape(len(h), -1)
-                .mean(axis=1)
-                for r in range(far + 1)
-            ]
-        )
+        extent = self.model.shape[-1]
+        of_rows = []
+        for r in range(extent // 2 + 1):
+            inside = -(-(extent - r) // b) if not self.model.periodic[-1] else None
+            far = np.roll(self.spins, -r, -1)[every]
+            pairs = (h * far)[..., :inside]
+            of_rows.append(pairs.reshape(len(h), -1).mean(axis=1))
+        products = np.stack(of_rows)
         mean = products @ self.weights
         if self.exact:
             return mean, np.zeros_like(mean)

@@ -53,6 +53,8 @@ class Compose(Transform):
             for each in transforms
             for part in (each.transforms if isinstance(each, Compose) else (each,))
         )
+        self._fine_low = self.transforms[0]._fine_low
+        self._coarse_low = self.transforms[-1]._coarse_low
         factors = [each.b for each in self.transforms]
         self.b = (
             None
@@ -204,8 +206,7 @@ class Compose(Transform):
         like = first.coarsen(v[:1], rng=0)
         n = like[0].size
         up = (np.arange(1 << n)[:, None] >> np.arange(n)) & 1
-        low = 0 if getattr(getattr(first, "rbm", None), "units", "") == "binary" else -1
-        values = np.where(up == 1, 1, low).astype(like.dtype)
+        values = np.where(up == 1, 1, first._coarse_low).astype(like.dtype)
         return values.reshape(-1, *like.shape[1:])
 
     def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:

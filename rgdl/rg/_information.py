@@ -1,7 +1,7 @@
 """Mutual information of a block spin with the spins far from its block, exactly."""
 
 import math
-from typing import Any, SupportsIndex
+from typing import SupportsIndex
 
 import numpy as np
 import numpy.typing as npt
@@ -48,7 +48,8 @@ def mutual_information(
     Raises
     ------
     ValueError, TypeError
-        For more than 20 sites or arguments outside their range.
+        For more than 20 sites, arguments outside their range, or coarse variables that
+        are not independent given v.
 
     Notes
     -----
@@ -63,13 +64,19 @@ def mutual_information(
     >>> round(kept, 8), round(available, 8)
     (0.02763417, 0.0457356)
     """
+    if not isinstance(model, Ising):
+        raise TypeError(f"model must be an rgdl.Ising, got {model!r}")
+    if not isinstance(transform, Transform):
+        raise TypeError(f"transform must be a Transform, got {transform!r}")
     n = model.n_sites
     if n > _MAX_SITES:
         raise ValueError(f"model must have at most {_MAX_SITES} sites, got {n}")
     buffer = _validate.count(buffer, "buffer", least=0)
     bits = np.arange(1 << n)[:, None] >> np.arange(n) & 1
     up, _ = transform.log_probabilities(
-        _fine(transform, bits).reshape(-1, *model.shape)
+        (bits if transform._fine_low == 0 else 2 * bits - 1)
+        .astype(np.int8)
+        .reshape(-1, *model.shape)
     )
     n_coarse = up.shape[1]
     middle = n_coarse // 2
@@ -98,11 +105,6 @@ def mutual_information(
     index = inside * n_far + environment
     pairs = np.bincount(index, law, n_block * n_far).astype(np.float64)
     return _information(spin), _information(pairs.reshape(n_block, n_far))
-
-
-def _fine(transform: Transform, bits: npt.NDArray[Any]) -> npt.NDArray[np.int8]:
-    binary = getattr(getattr(transform, "rbm", None), "units", "") == "binary"
-    return (bits if binary else 2 * bits - 1).astype(np.int8)
 
 
 def _block(model: Ising, transform: Transform, unit: int) -> npt.NDArray[np.bool_]:

@@ -54,6 +54,7 @@ class RBMTransform(Transform):
     def __init__(self, rbm: BoltzmannLayer) -> None:
         self.rbm = rbm
         layer_parameters(rbm)
+        self._fine_low = self._coarse_low = -1 if rbm.units == "spin" else 0
 
     def __repr__(self) -> str:
         n_visible, n_hidden = self.rbm.W_.shape

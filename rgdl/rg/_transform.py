@@ -28,6 +28,8 @@ class Transform(ABC):
     """
 
     b: int | str | None = None
+    _fine_low: int = -1  # the lower value of the fine variables: 0 in binary units
+    _coarse_low: int = -1
 
     @abstractmethod
     def coarsen(
