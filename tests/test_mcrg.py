@@ -250,7 +250,36 @@ def test_operators_that_coincide_are_named():
 def test_exponents_without_an_error_are_doubted(error):
     value = np.array([[0.9], [1.0]])
     spread = np.array([[0.01], [error]])
-    assert "no jackknife error" in _mcrg._doubt(((value, spread, "y_t"),))
+    assert "no jackknife error" in _mcrg._doubt(((value, spread, "y_t"),), 2)
+
+
+@pytest.mark.parametrize(
+    ("gap", "sigma", "flagged"),
+    [
+        (0.02, 0.001, True),  # significant, and large enough to matter
+        (0.02, 0.01, False),  # 2 sigma
+        (0.005, 0.0005, False),  # 10 sigma, but small
+        (0.0101, 0.0025, True),  # just beyond both bounds
+        (0.0099, 0.0001, False),
+    ],
+)
+def test_levels_must_agree_within_4_errors_or_a_hundredth(gap, sigma, flagged):
+    value = np.array([[0.7], [1.0], [1.0 + gap]])  # earlier levels do not count
+    spread = np.full((3, 1), sigma / np.sqrt(2.0))
+    for sign in (1, -1):
+        reason = _mcrg._doubt(((2.0 + sign * (value - 1), spread, "y_t"),), 2)
+        assert ("between the last two levels" in reason) is flagged
+
+
+def test_exponents_of_noise_are_doubted():
+    """Coarse spins that forget the fine ones: eigenvalues are 0 within errors."""
+    model = rgdl.Ising((32, 32), K=K_C)
+    run = rg.mcrg(model, rg.Kadanoff(strength=0.0), levels=2, n=2000, rng=7)
+    assert not run.reliable
+    for y, error, reason in ((-1.0, 0.01, "not above 0"), (1.0, 0.5, "within 4 err")):
+        value, spread = np.full((2, 1), y), np.full((2, 1), error)
+        assert reason in _mcrg._doubt(((value, spread, "y_t"),), 2)
+    assert _mcrg._doubt(((value, spread / 2, "y_t"),), 2) == ""
 
 
 def test_sums_of_no_lattices():

@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -61,7 +62,7 @@ def checked_products(name: str, offsets: Any, ndim: int) -> Product:
     """One product as a tuple of offsets."""
     try:
         sites = tuple(
-            tuple(int(x) for x in ((site,) if np.ndim(site) == 0 else site))
+            tuple(index(x) for x in ((site,) if np.ndim(site) == 0 else site))
             for site in offsets
         )
     except (TypeError, ValueError):
