@@ -297,12 +297,10 @@ def flow_diagram(
 
 
 def _path(flow: Any, plane: tuple[str, str]) -> Any:
-    """Two couplings of a flow or of a fixed point, one row per step, while finite."""
+    """Two couplings of a flow or of a fixed point, one row per step."""
     labels = tuple(getattr(flow, "labels", ()))
     if not set(plane) <= set(labels):
         raise ValueError(
             f"plane must name two of the couplings {labels}, got {tuple(plane)}"
         )
-    rows = np.atleast_2d(flow.couplings)[:, [labels.index(name) for name in plane]]
-    lost = ~np.isfinite(rows).all(axis=1)
-    return rows[: np.argmax(lost)] if lost.any() else rows
+    return np.atleast_2d(flow.couplings)[:, [labels.index(name) for name in plane]]

@@ -235,7 +235,8 @@ def niemeijer_van_leeuwen_flow(
     rows = [start_couplings(K, 1 if order == 1 else 3)]
     _validate.finite(float(rows[0][0]), "K", least=0.0)
     for _ in range(steps):
-        rows.append(_step(rows[-1], order))
+        with np.errstate(over="ignore", invalid="ignore"):  # `Flow` says where
+            rows.append(_step(rows[-1], order))
     constants = np.array([0.0] + [math.nan] * steps)
     return Flow(np.array(rows), constants, _LABELS[: len(rows[0])])
 

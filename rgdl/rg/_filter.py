@@ -1,6 +1,7 @@
 """One translation-invariant filter as a coarse-graining, and its training."""
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any, SupportsIndex
 
@@ -160,7 +161,7 @@ class FilterTransform(Blocking):
         return -np.logaddexp(0.0, -gap), -np.logaddexp(0.0, gap)
 
     def _field(self, spins: npt.NDArray[Any]) -> Floats:
-        step = max(1, _CHUNK // (spins[0].size * self.weights.size))
+        step = max(1, _CHUNK // (math.prod(spins.shape[1:]) * self.weights.size))
         views = (
             _views(spins[i : i + step], self.weights.shape, self.b)
             for i in range(0, max(len(spins), 1), step)
@@ -188,7 +189,7 @@ def _sites(
 
 def _views(v: npt.NDArray[Any], widths: tuple[int, ...], b: int) -> npt.NDArray[Any]:
     """v_{bx + d} for every weight d, shape (n_weights, n, n_coarse)."""
-    flat = v.reshape(len(v), -1)
+    flat = v.reshape(len(v), math.prod(v.shape[1:]))
     sites = _sites(v.shape[1:], widths, b)
     return np.ascontiguousarray(np.moveaxis(flat[:, sites], 1, 0))
 
@@ -245,7 +246,7 @@ def filter_gradient(
     Raises
     ------
     ValueError
-        For data that are not spins, or extents that b does not divide.
+        For data that are not spins, no rows, or extents that b does not divide.
 
     Notes
     -----
@@ -260,8 +261,14 @@ def filter_gradient(
     (array([0., 0.]), 0.0)
     """
     rule = FilterTransform(weights, bias, b)
-    spins = rule._fine(v, "v")
+    spins = _some(rule._fine(v, "v"), "v")
     return _phase(spins, rule.weights, rule.bias, rule.b)
+
+
+def _some(spins: npt.NDArray[np.int8], name: str) -> npt.NDArray[np.int8]:
+    if not spins.ndim or not len(spins):
+        raise ValueError(f"{name} must hold at least one configuration, got none")
+    return spins
 
 
 def _phase(
@@ -314,7 +321,7 @@ def train_filter(
     Raises
     ------
     ValueError, TypeError
-        For data that are not spins or parameters outside their range.
+        For data that are not spins, no rows or parameters outside their range.
     ConvergenceError
         When weights run away.
 
@@ -333,13 +340,15 @@ def train_filter(
     >>> rule, rule.coarsen(s, rng=2).shape
     (FilterTransform(4x4, b=2), (500, 4, 4))
     """
-    spins = as_spins(s, "s")
+    spins = _some(as_spins(s, "s"), "s")
     b = _validate.count(b, "b", least=2)
     width = 2 * b if width is None else _validate.count(width, "width")
     n_epochs = _validate.count(n_epochs, "n_epochs")
-    batch = min(_validate.count(batch_size, "batch_size"), max(len(spins), 1))
+    batch = min(_validate.count(batch_size, "batch_size"), len(spins))
     k = _validate.count(k, "k")
     rate = _validate.finite(learning_rate, "learning_rate")
+    if rate <= 0:
+        raise ValueError(f"learning_rate must be above 0, got {learning_rate}")
     key = draw_key(rng)
     ndim = spins.ndim - 1
     start = _core.normals(key, _core.PURPOSE_RBM_WEIGHTS, 0, width ** max(ndim, 1))

@@ -59,9 +59,10 @@ class MatchingResult:
         False for pure decimation in two dimensions (no fixed point to flow to), where
         the last level gives no number, where dS/dK of an operator does not grow there
         (by more than 4 standard errors: at K_c it grows by :math:`b^{y_t}`, in a phase
-        it shrinks), where the operators of that level or the last two levels differ by more than 4 standard errors of the difference and more than 0.002, and
-        where the estimate is more than 1/(2 L) from K, L the larger extent: the
-        critical region is 1/L wide, and the expansion does not reach farther.
+        it shrinks), where the operators of that level or the last two levels differ by
+        more than 4 standard errors of the difference and more than 0.002, and where the
+        estimate is more than 1/(2 L) from K, L the larger extent: the critical region
+        is 1/L wide, and the expansion does not reach farther.
     reason : str
         Why it is not reliable; else empty.
     key : tuple of int
