@@ -20,9 +20,9 @@ def test_standard_operators_have_their_images():
         "nn": 2,
         "nnn": 2,
         "plaquette": 1,
-        "(2,0)": 2,
-        "(2,1)": 4,
-        "(2,2)": 2,
+        "3rd": 2,
+        "4th": 4,
+        "5th": 2,
         "diamond": 1,
         "m": 1,
         "corner": 4,
@@ -244,16 +244,16 @@ def test_stacks_of_decimations_are_never_reliable():
 
 
 def test_operators_that_coincide_are_named():
-    """On 2x2 the (2,0) product is 1 and nn is all that (2,1) can be."""
+    """On 2x2 the product of 3rd neighbours is 1 and 4th ones are nn again."""
     model = rgdl.Ising((8, 8), K=K_C)
     run = rg.mcrg(model, rg.MajorityRule(), levels=2, n=1000, rng=0)
     assert not run.reliable
-    assert "after step 2 the operator (2,0) coincides with a constant" in run.reason
+    assert "after step 2 the operator 3rd coincides with a constant" in run.reason
     assert np.isnan(run.y_t[1, 3:]).all()
     assert np.isfinite(run.y_t[1, :3]).all()
-    chosen = {name: rg.STANDARD_OPERATORS[name] for name in ("nn", "(2,1)", "m")}
+    chosen = {name: rg.STANDARD_OPERATORS[name] for name in ("nn", "4th", "m")}
     run = rg.mcrg(model, rg.MajorityRule(), levels=2, n=1000, rng=0, operators=chosen)
-    assert "(2,1) coincides with a combination of nn" in run.reason
+    assert "4th coincides with a combination of nn" in run.reason
 
 
 @pytest.mark.parametrize("error", [0.0, np.nan])

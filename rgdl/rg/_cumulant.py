@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 
 from rgdl import _validate
 from rgdl._states import Floats
+from rgdl.couplings._orbits import pair_label
 from rgdl.rg._fixed_point import FixedPoint, sorted_eigenvalues
 from rgdl.rg._flow import Flow, log_cosh, start_couplings
 
@@ -21,7 +22,7 @@ __all__ = [
     "niemeijer_van_leeuwen_flow",
 ]
 
-_LABELS = ("nn", "2nd", "3rd")
+_LABELS = tuple(pair_label(rank) for rank in range(3))
 _SCALE = math.sqrt(3.0)
 
 # Sites of the triangular lattice as (i, j), squared distance i^2 + ij + j^2. Cells are
