@@ -7,11 +7,12 @@ import numpy as np
 
 from rgdl._plot_style import DOWN, FRAME, LINES, MARKERS, axes, quiet
 from rgdl._validate import one_of
+from rgdl.exact import K_CRITICAL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["comparison", "couplings", "exponents", "flow_diagram"]
+__all__ = ["comparison", "couplings", "exponents", "flow_diagram", "matching"]
 
 _SCALARS = {
     "nn": "nearest-neighbour coupling of H_push",
@@ -252,7 +253,7 @@ def flow_diagram(
     >>> flows = [rgdl.rg.niemeijer_van_leeuwen_flow([K, K2], 12)
     ...          for K in np.linspace(0.2, 0.36, 5) for K2 in (-0.04, 0.02)]
     >>> ax = rgdl.plot.flow_diagram(
-    ...     flows, plane=("nn", "2nd"), points=[point], ax=Figure().add_subplot())
+    ...     flows, points=[point], ax=Figure().add_subplot())
     >>> ax.get_xlabel(), len(ax.collections)
     ('coupling nn', 11)
     """
@@ -296,13 +297,75 @@ def flow_diagram(
     return ax
 
 
+def matching(result: Any, *, ax: "Axes | None" = None) -> "Axes":
+    """Draw what `rgdl.rg.match_lattices` found: critical couplings over the levels.
+
+    Parameters
+    ----------
+    result : rgdl.rg.MatchingResult
+        One line per operator, and their weighted mean in black.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The grey line is Onsager's K_c, the dotted one the K of the simulations. It
+        shows the means and what lies near them; estimates far off are cut.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> import rgdl
+    >>> run = rgdl.rg.match_lattices(rgdl.Ising((16, 16), K=0.43),
+    ...                              rgdl.rg.MajorityRule(), levels=2, n=2000, rng=0)
+    >>> rgdl.plot.matching(run, ax=Figure().add_subplot()).get_ylabel()
+    'K_c'
+    """
+    ax = axes(ax)
+    ax.axhline(K_CRITICAL, color=FRAME, linewidth=0.8)
+    ax.axhline(result.K, color=FRAME, linewidth=0.8, linestyle=":")
+    levels = np.arange(1, len(result.combined) + 1)
+    lines = [*zip(result.k_c.T, result.k_c_error.T, result.labels, strict=True)]
+    for i, (value, error, label) in enumerate(lines):
+        ax.errorbar(
+            levels + 0.06 * (i - 0.5 * (len(lines) - 1)),
+            value,
+            error,
+            color=LINES[i % len(LINES)],
+            marker=MARKERS[(i + i // len(LINES)) % len(MARKERS)],
+            markersize=4.0,
+            linestyle="none",
+            capsize=2,
+            label=label,
+        )
+    ax.errorbar(
+        levels,
+        result.combined,
+        result.combined_error,
+        color="black",
+        linewidth=1.0,
+        capsize=3,
+        label="mean",
+        zorder=3,
+    )
+    near = np.append(result.combined, [K_CRITICAL, result.K])
+    near = near[np.isfinite(near)]
+    margin = max(0.01, float(np.ptp(near)))
+    ax.set_ylim(near.min() - margin, near.max() + margin)
+    ax.set_xticks(levels, [f"{level} ~ {level - 1}" for level in levels])
+    ax.set_xlabel("steps of the large ~ of the small lattice")
+    ax.set_ylabel("K_c")
+    quiet(ax)
+    ax.legend(frameon=False, ncols=2, fontsize="small")
+    return ax
+
+
 def _path(flow: Any, plane: tuple[str, str]) -> Any:
-    """Two couplings of a flow or of a fixed point, one row per step, while finite."""
+    """Two couplings of a flow or of a fixed point, one row per step."""
     labels = tuple(getattr(flow, "labels", ()))
     if not set(plane) <= set(labels):
         raise ValueError(
             f"plane must name two of the couplings {labels}, got {tuple(plane)}"
         )
-    rows = np.atleast_2d(flow.couplings)[:, [labels.index(name) for name in plane]]
-    lost = ~np.isfinite(rows).all(axis=1)
-    return rows[: np.argmax(lost)] if lost.any() else rows
+    return np.atleast_2d(flow.couplings)[:, [labels.index(name) for name in plane]]

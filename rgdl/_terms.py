@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from rgdl import _core
 from rgdl.couplings._base import BaseCouplings
+from rgdl.couplings._orbits import pair_label
 
 __all__ = [
     "CouplingKey",
@@ -209,7 +210,7 @@ def pairs_by_distance(ndim: int) -> list[list[Offset]]:
 
 
 def _ordinals() -> list[str]:
-    return ["nn", "nnn", "3rd", *(f"{k}th" for k in range(4, 20))]
+    return [pair_label(rank) for rank in range(19)]
 
 
 def _named(name: str, ndim: int) -> list[tuple[Offset, ...]]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from rgdl._plot_rg import comparison, couplings, exponents, flow_diagram
+from rgdl._plot_rg import comparison, couplings, exponents, flow_diagram, matching
 from rgdl._plot_style import DIVERGING as _DIVERGING
 from rgdl._plot_style import FRAME as _FRAME
 from rgdl._plot_style import LINES as _LINES
@@ -36,6 +36,7 @@ __all__ = [
     "exponents",
     "flow",
     "flow_diagram",
+    "matching",
     "receptive_fields",
     "spins",
     "trace",

@@ -134,8 +134,23 @@ def test_groups():
         lambda: _rbm._epoch(_rbm.Shape(100, 64, 16, 10), "cd"),
         lambda: _exact._kaufman(calls=1),
         lambda: _exact._energies(rows=10),
-        lambda: _rg._majority(rows=10),
     ],
 )
 def test_every_benchmark_runs(timer):
     assert timer()() > 0
+
+
+_SMALL_RG = {
+    _rg._majority: {"rows": 10},
+    _rg._majority_bits: {"rows": 10},
+    _rg._operators: {"rows": 10},
+    _rg._kadanoff: {},
+    _rg._live: {"frames": 1},
+    _rg._monte_carlo: {"n": 128},
+}
+
+
+def test_every_benchmark_of_rg_runs():
+    assert {each.make for each in bench.benchmarks("rg")} == set(_SMALL_RG)
+    for make, sizes in _SMALL_RG.items():
+        assert make(**sizes)() > 0

@@ -208,3 +208,36 @@ def test_bad_arguments(call, error, message):
     s = drawn(rgdl.Ising((4, 4), K=0.2), 50, 0)
     with pytest.raises(error, match=message):
         call(s)
+
+
+def test_constants_do_not_mix_across_sizes():
+    """They grow with the sites: no sum of them is anyone's constant."""
+    nn = {"nn": [(0, 0), (0, 1)]}
+    small, large = (
+        rgdl.LatticeCouplings((L, L), nn, [0.4], constant=0.7 * L * L) for L in (4, 8)
+    )
+    with pytest.raises(ValueError, match=r"same lattice to be added.*\(4, 4\)"):
+        small + large
+    with pytest.raises(ValueError, match="same lattice to be added"):
+        small - large
+    assert small.is_close(large)
+    assert (small + small).constant == 2 * small.constant
+    unknown = rgdl.LatticeCouplings((8, 8), nn, [0.1])
+    assert (small + unknown)["nn"] == 0.5
+    other = rgdl.LatticeCouplings((4, 4), nn, [0.4], constant=1.0)
+    assert not small.is_close(other)
+
+
+def test_few_rows_give_no_errors_to_trust():
+    s = rgdl.sample(rgdl.Ising((8, 8), K=0.3), 8, rng=0)
+    assert (rgdl.Couplings.from_samples(s).errors > 0).all()
+    with pytest.raises(ValueError, match="n >= 8 rows"):
+        rgdl.Couplings.from_samples(s[:7])
+
+
+@pytest.mark.parametrize("offset", [1.9, np.float64(1.0), "1"])
+def test_offsets_must_be_integers(offset):
+    with pytest.raises(TypeError, match="operator 'x' must be a list of offsets"):
+        rgdl.LatticeCouplings((8, 8), {"x": [(0, 0), (0, offset)]}, [0.1])
+    whole = {"x": [(0, 0), (np.int64(0), np.uint8(1))]}
+    assert rgdl.LatticeCouplings((8, 8), whole, [0.1]).multiplicities[0] == 128

@@ -412,8 +412,39 @@ def test_checkerboard_constant_is_the_exact_sum():
         (lambda: rg.niemeijer_van_leeuwen(3), "order must be 1 or 2"),
         (lambda: rg.kadanoff_bound(math.nan), "K must"),
         (lambda: rg.decimate_chain(1.0, 2, h=math.inf), "h must"),
+        (lambda: rg.kadanoff_flow(1e308, 2, p=0.76), "float64 in step 1"),
+        (lambda: rg.migdal_kadanoff_flow(1.0, 3000), "float64 in step 1025"),
+        (lambda: rg.niemeijer_van_leeuwen_flow(1.0, 3000), "float64 in step"),
+        (lambda: rg.decimate_chain(1e308, 3, h=1e308), "float64 in step 1"),
+        (lambda: rg.migdal_kadanoff_flow(1.0, 3, b=2, d=5000), "smaller: b"),
+        (lambda: rg.migdal_kadanoff(b=2, d=5000), "smaller: b"),
+        (lambda: rg.migdal_kadanoff(b=1e200, d=3), "smaller: b"),
+        (lambda: rg.migdal_kadanoff(b=1e300, d=1.001), "smaller: b"),
+        (lambda: rg.migdal_kadanoff(b=1e300, d=1.5), "smaller: b"),
+        (lambda: rg.migdal_kadanoff(b=1 + 1e-15), "at least 1 . 1e-06"),
+        (lambda: rg.migdal_kadanoff(b=1 + 0.9e-6), "at least 1 . 1e-06"),
     ],
 )
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_small_steps_of_migdal_approach_the_limit():
+    """K* and y_t at b = 1 + e lie O(e) and O(e^2) from the limit; at the least e
+    allowed rounding still leaves 9 digits."""
+    limit = rg.migdal_kadanoff(b=1)
+    for gap in (1e-6, 1e-5, 1e-4, 1e-3):
+        point = rg.migdal_kadanoff(b=1 + gap)
+        drift = (limit.couplings[0] - point.couplings[0]) / gap
+        assert drift == pytest.approx(0.2203, abs=1e-3)  # the same at every e
+        assert abs(point.y_t - limit.y_t) < 1e-9 + 0.1 * gap**2
+
+
+def test_tiny_fixed_points_keep_their_digits():
+    """K' = (b^(d-1) K)^b for small K: K* = b^(-b (d-1) / (b-1)), eigenvalue b."""
+    for b, d in ((3, 200), (2, 40), (4, 30)):
+        point = rg.migdal_kadanoff(b=b, d=d)
+        log_K = -b * (d - 1) / (b - 1) * math.log(b)
+        assert math.log(point.couplings[0]) == pytest.approx(log_K, rel=1e-13)
+        assert point.y_t == pytest.approx(1.0, abs=1e-11)

@@ -18,6 +18,7 @@ def test_critical_point_is_found(K):
     )
     assert run.combined_error[-1] < 8e-4
     assert abs(run.combined[-1] - K_C) < 4 * run.combined_error[-1]
+    assert run.reliable, run.reason
     # at the first level the irrelevant couplings spread the operators apart
     assert np.ptp(run.k_c[0]) > 2 * np.ptp(run.k_c[1])
     if K == 0.43:
@@ -70,6 +71,47 @@ def test_levels_that_do_not_match_fail(monkeypatch):
     assert abs(run.combined[0] - K_C) > 10 * run.combined_error[0]
 
 
+@pytest.mark.parametrize(
+    ("K", "rule", "reason"),
+    [
+        (0.44, rg.Decimation(), "decimation"),
+        (0.2, rg.MajorityRule(), "dS/dK of nn does not grow"),
+        (0.42, rg.MajorityRule(), "does not grow"),
+        (0.45, rg.MajorityRule(), "too far from K=0.45"),
+        (0.6, rg.MajorityRule(), "does not grow"),
+        (0.44, rg.Kadanoff(strength=0.0), "does not grow"),
+        (0.44, rg.Kadanoff(strength=0.5), "level before differs"),
+    ],
+)
+def test_what_does_not_match_is_said(K, rule, reason):
+    """Each is off K_c by many of its errors, or has none worth the name."""
+    model = rgdl.Ising((32, 32), K=K)
+    run = rg.match_lattices(model, rule, levels=3, n=8000, rng=7)
+    assert not run.reliable
+    assert reason in run.reason
+    assert f"not reliable: {run.reason}" in repr(run)
+
+
+def test_operators_that_disagree_are_named():
+    """One level: irrelevant couplings still spread the operators, by 4 errors."""
+    model = rgdl.Ising((32, 32), K=0.44)
+    run = rg.match_lattices(model, rg.Kadanoff(strength=0.5), levels=1, n=8000, rng=7)
+    assert not run.reliable
+    assert "differs from the mean of the last level" in run.reason
+    assert any(run.reason.startswith(f"the {label} ") for label in run.labels)
+
+
+def test_all_processors_and_tiny_models():
+    model = rgdl.Ising((8, 8), K=0.44)
+    one, all_ = (
+        rg.match_lattices(model, rg.MajorityRule(), levels=1, n=1, rng=3, workers=w)
+        for w in (1, -1)
+    )
+    np.testing.assert_array_equal(one.k_c, all_.k_c)
+    with pytest.raises(ValueError, match="workers must be positive"):
+        rg.match_lattices(model, rg.MajorityRule(), levels=1, n=1, workers=0)
+
+
 def test_same_key_same_numbers():
     args = (rgdl.Ising((16, 16), K=0.44), rg.MajorityRule())
     first = rg.match_lattices(*args, levels=2, n=500, rng=3)
@@ -84,6 +126,7 @@ def test_same_key_same_numbers():
     [
         (rgdl.Ising((16, 16), K=0.4, h=0.1), 1, "h=0"),
         (rgdl.Ising((8, 8), K=0.4), 3, "less than 2 sites"),
+        (rgdl.Ising((2, 2), K=0.4), 1, "levels=1 leaves less than 2 sites"),
         (rgdl.Ising((9, 9), K=0.4), 1, "divide"),
         (rgdl.Ising(16, K=0.4), 1, "two-dimensional"),
     ],

@@ -20,6 +20,9 @@ HISTORY = {
     "reconstruction_error": [0.25, 0.2, 0.18],
 }
 COUPLINGS = rgdl.LatticeCouplings(8, {"nn": [(0,), (1,)]}, [0.4], errors=[0.01])
+MATCHING = rgdl.rg.match_lattices(
+    rgdl.Ising((16, 16), K=0.43), rgdl.rg.MajorityRule(), levels=2, n=2000, rng=0
+)
 MCRG = SimpleNamespace(y_h=FIELDS[0, :2], y_h_error=np.abs(FIELDS[1, :2]))
 COMPARISON = rgdl.rg.compare(rgdl.Ising(8, K=0.5), [rgdl.rg.Decimation()])
 K = np.linspace(0.3, 0.5, 11)
@@ -40,6 +43,7 @@ DRAW = {
     "couplings": lambda ax: plot.couplings(COUPLINGS, ax=ax),
     "flow": lambda ax: plot.flow([[1.0, 0.1], [0.5, 0.2]], ax=ax),
     "exponents": lambda ax: plot.exponents(MCRG, sector="odd", ax=ax),
+    "matching": lambda ax: plot.matching(MATCHING, ax=ax),
     "flow_diagram": lambda ax: plot.flow_diagram(
         [rgdl.rg.kadanoff_flow(K, 3, p=0.77) for K in (0.1, [0.2, 0.1])], ax=ax
     ),
@@ -193,6 +197,20 @@ def test_training_shows_a_machine_from_all_sides():
     plt.close("all")
 
 
+def test_matching_draws_the_numbers_it_was_given(ax):
+    """Every operator, the mean last; K_c and the K of the run as lines."""
+    plot.matching(MATCHING, ax=ax)
+    drawn = [each.lines[0].get_ydata() for each in ax.containers]
+    np.testing.assert_array_equal(drawn[:-1], MATCHING.k_c.T)
+    np.testing.assert_array_equal(drawn[-1], MATCHING.combined)
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert names == [*MATCHING.labels, "mean"]
+    rows = [line.get_ydata()[0] for line in ax.lines[:2]]
+    assert rows == [rgdl.exact.K_CRITICAL, 0.43]
+    low, high = ax.get_ylim()
+    assert low < 0.43 < MATCHING.combined[-1] < high < 0.5
+
+
 def test_flow_diagrams_show_the_starts_and_colour_the_phases(ax):
     """On the line of the nearest-neighbour model the colour changes at K_c."""
     point = rgdl.rg.niemeijer_van_leeuwen()
@@ -201,13 +219,13 @@ def test_flow_diagrams_show_the_starts_and_colour_the_phases(ax):
         rgdl.rg.niemeijer_van_leeuwen_flow([K_c + gap, 0.0], 30)
         for gap in (-0.05, -0.001, 0.001, 0.05)
     ]
-    plot.flow_diagram(flows, plane=("nn", "2nd"), points=[point], ax=ax)
+    plot.flow_diagram(flows, plane=("nn", "nnn"), points=[point], ax=ax)
     colours = [tuple(c.get_facecolor()[0]) for c in ax.collections[:4]]
     assert colours[0] == colours[1] != colours[2] == colours[3]
     low, high = ax.get_xlim()
     assert low < K_c - 0.05
     assert K_c + 0.05 < high < 1.0
     with pytest.raises(ValueError, match="plane must name"):
-        plot.flow_diagram(flows, ax=ax)
+        plot.flow_diagram(flows, plane=("nn", "plaquette"), ax=ax)
     with pytest.raises(ValueError, match="at least one flow"):
         plot.flow_diagram([], ax=ax)

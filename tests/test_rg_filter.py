@@ -190,8 +190,24 @@ def test_filter_takes_part_in_monte_carlo_rg():
         (lambda: rg.FilterTransform([1.0, 1.0]).coarse_shape((4, 4)), "1 axes"),
         (lambda: rg.train_filter(np.ones((4, 5, 5))), "divide"),
         (lambda: rg.train_filter(np.zeros((4, 4, 4))), "spins"),
+        (lambda: rg.train_filter(np.ones((0, 4, 4))), "s must hold at least one"),
+        (lambda: rg.train_filter(1.0), "s must hold at least one"),
+        (
+            lambda: rg.filter_gradient(np.ones((0, 4, 4)), np.ones((2, 2))),
+            "v must hold at least one",
+        ),
+        (lambda: rg.train_filter(np.ones((4, 4, 4)), learning_rate=-1), "above 0"),
+        (lambda: rg.train_filter(np.ones((4, 4, 4)), learning_rate=0), "above 0"),
     ],
 )
 def test_bad_arguments(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_filters_of_nothing():
+    none = np.empty((0, 8, 8), dtype=np.int8)
+    rule = rg.FilterTransform(np.ones((4, 4)))
+    assert rule.coarsen(none, rng=0).shape == (0, 4, 4)
+    assert rule.log_probabilities(none)[0].shape == (0, 16)
+    assert rule.log_prob(none, np.empty((0, 4, 4))).shape == (0,)

@@ -79,6 +79,11 @@ class BaseCouplings(ABC):
         first, second = self._aligned(other)
         result: Self = first._with(first.values + second.values)
         known = first.constant is not None and second.constant is not None
+        if known and first.shape != second.shape:
+            raise ValueError(
+                "couplings must be on the same lattice to be added: their constants "
+                f"grow with the sites, got shapes {first.shape} and {second.shape}"
+            )
         result.constant = (first.constant or 0.0) + (second.constant or 0.0)
         if not known:
             result.constant = None
@@ -158,7 +163,8 @@ class BaseCouplings(ABC):
         Returns
         -------
         bool
-            Constants count where both are known.
+            Constants count where both are known and the lattices are the same: they
+            grow with the number of sites, so across sizes they are left out.
 
         Raises
         ------
@@ -176,6 +182,8 @@ class BaseCouplings(ABC):
         allowed = atol + n_sigma * first._hypot(second)
         near = bool((np.abs(first.values - second.values) <= allowed).all())
         if first.constant is None or second.constant is None:
+            return near
+        if first.shape != second.shape:
             return near
         return near and abs(first.constant - second.constant) <= atol
 

@@ -16,6 +16,7 @@ from rgdl.errors import ConvergenceError
 __all__ = ["estimate"]
 
 _BLOCKS = 32
+_LEAST = 8  # rows: the spread of fewer says little about errors
 _CHUNK = 1 << 24  # site entries at work at a time
 _STEPS = 50
 _CODES = 1 << 62
@@ -28,10 +29,10 @@ def estimate(
     """See `Couplings.from_samples`."""
     _validate.one_of(method, "method", ("callen", "pseudo-likelihood"))
     spins = as_spins(s, "s")
-    if not 2 <= spins.ndim <= 4 or len(spins) < 2:
+    if not 2 <= spins.ndim <= 4 or len(spins) < _LEAST:
         raise ValueError(
-            "s must have shape (n, *lattice) with n >= 2 and 1 to 3 lattice axes, "
-            f"got {spins.shape}"
+            f"s must have shape (n, *lattice) with n >= {_LEAST} rows (fewer give no "
+            f"errors to trust) and 1 to 3 lattice axes, got {spins.shape}"
         )
     shape = _validate.shape_of(spins.shape[1:], "the lattice of s", max_ndim=3)
     orbits = _orbits(operators, shape)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl.couplings._base import BaseCouplings
-from rgdl.couplings._orbits import ordinal
+from rgdl.couplings._orbits import pair_label
 
 __all__ = ["NamedOrbits"]
 
@@ -80,7 +80,7 @@ class NamedOrbits(BaseCouplings):
             return "field"
         if order == 2:
             rank = self._pair_distances.index(sum(x**2 for x in self._steps(mask)))
-            return "nn" if rank == 0 else "nnn" if rank == 1 else ordinal(rank + 1)
+            return pair_label(rank)
         if mask in self._plaquettes:
             return "plaquette"
         return f"{order}-spin {self._sites_text(mask)}"

@@ -4,6 +4,7 @@ import functools
 import itertools
 import math
 from collections.abc import Iterable, Mapping
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,8 @@ __all__ = [
     "canonical_masks",
     "checked_products",
     "checked_shape",
-    "ordinal",
     "others_of_origin",
+    "pair_label",
     "site_sets",
     "translation_classes",
 ]
@@ -61,7 +62,7 @@ def checked_products(name: str, offsets: Any, ndim: int) -> Product:
     """One product as a tuple of offsets."""
     try:
         sites = tuple(
-            tuple(int(x) for x in ((site,) if np.ndim(site) == 0 else site))
+            tuple(index(x) for x in ((site,) if np.ndim(site) == 0 else site))
             for site in offsets
         )
     except (TypeError, ValueError):
@@ -127,7 +128,12 @@ def site_sets(
     return np.unique(np.sort(np.concatenate(sets), axis=1), axis=0)
 
 
-def ordinal(number: int) -> str:
+def pair_label(rank: int) -> str:
+    """Name of pairs by distance, 0 the shortest: nn, nnn, 3rd, 4th, ..."""
+    return ("nn", "nnn")[rank] if rank < 2 else _ordinal(rank + 1)
+
+
+def _ordinal(number: int) -> str:
     if number % 100 in (11, 12, 13):
         return f"{number}th"
     return f"{number}" + {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")

@@ -203,7 +203,7 @@ class Couplings(NamedOrbits):
         Parameters
         ----------
         s : array_like, shape (n, \*lattice)
-            Spins -1/+1 on a periodic lattice with 1 to 3 axes, at least 2 rows.
+            Spins -1/+1 on a periodic lattice with 1 to 3 axes, at least 8 rows.
         operators : "standard" or mapping of str to offsets, default "standard"
             One product per coupling as a list of offsets (one integer per axis); its
             images under reflections and swaps of equal axes are added.

@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 
 from rgdl import _validate
 from rgdl._states import Floats
+from rgdl.couplings._orbits import pair_label
 from rgdl.rg._fixed_point import FixedPoint, sorted_eigenvalues
 from rgdl.rg._flow import Flow, log_cosh, start_couplings
 
@@ -21,7 +22,7 @@ __all__ = [
     "niemeijer_van_leeuwen_flow",
 ]
 
-_LABELS = ("nn", "2nd", "3rd")
+_LABELS = tuple(pair_label(rank) for rank in range(3))
 _SCALE = math.sqrt(3.0)
 
 # Sites of the triangular lattice as (i, j), squared distance i^2 + ij + j^2. Cells are
@@ -235,7 +236,8 @@ def niemeijer_van_leeuwen_flow(
     rows = [start_couplings(K, 1 if order == 1 else 3)]
     _validate.finite(float(rows[0][0]), "K", least=0.0)
     for _ in range(steps):
-        rows.append(_step(rows[-1], order))
+        with np.errstate(over="ignore", invalid="ignore"):  # `Flow` says where
+            rows.append(_step(rows[-1], order))
     constants = np.array([0.0] + [math.nan] * steps)
     return Flow(np.array(rows), constants, _LABELS[: len(rows[0])])
 

@@ -1,6 +1,7 @@
 """One translation-invariant filter as a coarse-graining, and its training."""
 
 import functools
+import math
 from collections.abc import Mapping
 from typing import Any, SupportsIndex
 
@@ -179,7 +180,7 @@ class FilterTransform(Blocking):
                     for at, step, extent in zip(first, place, shape, strict=True)
                 )
                 field[part] += weight * padded[part, *window]
-        return field.reshape(len(spins), -1)
+        return field.reshape(len(spins), math.prod(field.shape[1:]))
 
 
 def _first(width: int, b: int) -> int:
@@ -202,7 +203,7 @@ def _sites(
 
 def _views(v: npt.NDArray[Any], widths: tuple[int, ...], b: int) -> npt.NDArray[Any]:
     """v_{bx + d} for every weight d, shape (n_weights, n, n_coarse)."""
-    flat = v.reshape(len(v), -1)
+    flat = v.reshape(len(v), math.prod(v.shape[1:]))
     sites = _sites(v.shape[1:], widths, b)
     return np.ascontiguousarray(np.moveaxis(flat[:, sites], 1, 0))
 
@@ -262,7 +263,7 @@ def filter_gradient(
     Raises
     ------
     ValueError
-        For data that are not spins, or extents that b does not divide.
+        For data that are not spins, no rows, or extents that b does not divide.
 
     Notes
     -----
@@ -277,8 +278,14 @@ def filter_gradient(
     (array([0., 0.]), 0.0)
     """
     rule = FilterTransform(weights, bias, b)
-    spins = rule._fine(v, "v")
+    spins = _some(rule._fine(v, "v"), "v")
     return _phase(spins, rule.weights, rule.bias, rule.b)
+
+
+def _some(spins: npt.NDArray[np.int8], name: str) -> npt.NDArray[np.int8]:
+    if not spins.ndim or not len(spins):
+        raise ValueError(f"{name} must hold at least one configuration, got none")
+    return spins
 
 
 def _phase(
@@ -331,7 +338,7 @@ def train_filter(
     Raises
     ------
     ValueError, TypeError
-        For data that are not spins or parameters outside their range.
+        For data that are not spins, no rows or parameters outside their range.
     ConvergenceError
         When weights run away.
 
@@ -350,13 +357,15 @@ def train_filter(
     >>> rule, rule.coarsen(s, rng=2).shape
     (FilterTransform(4x4, b=2), (500, 4, 4))
     """
-    spins = as_spins(s, "s")
+    spins = _some(as_spins(s, "s"), "s")
     b = _validate.count(b, "b", least=2)
     width = 2 * b if width is None else _validate.count(width, "width")
     n_epochs = _validate.count(n_epochs, "n_epochs")
-    batch = min(_validate.count(batch_size, "batch_size"), max(len(spins), 1))
+    batch = min(_validate.count(batch_size, "batch_size"), len(spins))
     k = _validate.count(k, "k")
     rate = _validate.finite(learning_rate, "learning_rate")
+    if rate <= 0:
+        raise ValueError(f"learning_rate must be above 0, got {learning_rate}")
     key = draw_key(rng)
     ndim = spins.ndim - 1
     start = _core.normals(key, _core.PURPOSE_RBM_WEIGHTS, 0, width ** max(ndim, 1))

@@ -28,6 +28,11 @@ class Flow:
     labels : tuple of str
         Names of the columns.
 
+    Raises
+    ------
+    ValueError
+        When a coupling leaves the range of float64, and where.
+
     Examples
     --------
     >>> import rgdl
@@ -38,6 +43,14 @@ class Flow:
     couplings: Floats
     constants: Floats
     labels: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        lost = ~np.isfinite(self.couplings).all(axis=1)
+        if lost.any():
+            raise ValueError(
+                "couplings must stay finite, but they leave the range of float64 in "
+                f"step {np.argmax(lost)}: take n_steps below that"
+            )
 
     @property
     def n_steps(self) -> int:

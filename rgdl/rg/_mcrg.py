@@ -25,6 +25,7 @@ Bits = npt.NDArray[np.uint64]
 
 _GROUPS = 32  # of chains: the jackknife's blocks
 _TOLERANCE = 0.01
+_UNRESOLVED = 0.25  # relative error of an eigenvalue that may as well be 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -49,8 +50,10 @@ class MCRGResult:
     reliable : bool
         False for pure decimation in two dimensions (which keeps short-range noise and
         has no fixed point), where operators coincide on a small lattice, where with all
-        couplings there is no exponent or no error of it, and where the last two levels
-        differ by more than 4 standard errors and more than 0.01.
+        couplings there is no exponent above 0, no error of it, or an eigenvalue less
+        than 4 standard errors from 0 (as when coarse spins hardly depend on the fine
+        ones), and where the last two levels differ by more than 4 standard errors and
+        more than 0.01.
     reason : str
         Why it is not reliable; else empty.
     key : tuple of int
@@ -350,7 +353,7 @@ def _result(
         _no_fixed_point(transform)
         or _repeated(own_even, even)
         or _repeated(own_odd, odd)
-        or _doubt(((y_t, y_t_error, "y_t"), (y_h, y_h_error, "y_h")))
+        or _doubt(((y_t, y_t_error, "y_t"), (y_h, y_h_error, "y_h")), b)
     )
     return MCRGResult(
         b=b,
@@ -393,7 +396,7 @@ def _no_fixed_point(transform: Transform) -> str:
     return ""
 
 
-def _doubt(sectors: tuple[tuple[Floats, Floats, str], ...]) -> str:
+def _doubt(sectors: tuple[tuple[Floats, Floats, str], ...], b: int) -> str:
     """Why the exponents are not to be trusted, or nothing."""
     for value, error, name in sectors:
         if value.shape[1] == 0:
@@ -404,6 +407,10 @@ def _doubt(sectors: tuple[tuple[Floats, Floats, str], ...]) -> str:
         spread = error[-2:, -1]
         if not (np.isfinite(spread).all() and (spread > 0).all()):
             return f"{name} has no jackknife error"
+        if (last <= 0).any():
+            return f"{name} is not above 0: no coupling of its sector grows"
+        if (spread * math.log(b) > _UNRESOLVED).any():  # relative error of b^y
+            return f"{name} is not resolved: its eigenvalue is within 4 errors of 0"
         if len(last) < 2:
             continue
         gap = abs(float(last[1] - last[0]))

@@ -14,6 +14,7 @@ from rgdl.rg._flow import Flow
 __all__ = ["migdal_kadanoff", "migdal_kadanoff_flow"]
 
 _ORDERS = ("move-decimate", "decimate-move")
+_STEP = 1e-6  # b - 1 of steps that can still be told from none
 
 
 def migdal_kadanoff(
@@ -26,7 +27,8 @@ def migdal_kadanoff(
     Parameters
     ----------
     b : float
-        Length scale factor, any real number above 1; 1 is the limit b -> 1,
+        Length scale factor: a real number from 1 + 1e-6 on (nearer to 1 rounding hides
+        the step), or 1, the limit b -> 1,
         :math:`dK/d\ln b = (d-1) K + \tfrac12 \sinh 2K \ln\tanh K`, whose fixed point
         in d = 2 is Onsager's.
     d : float
@@ -42,7 +44,8 @@ def migdal_kadanoff(
     Raises
     ------
     ValueError, TypeError
-        For b below 1, d not above 1 or another order.
+        For b below 1 or too near to it, d not above 1, another order, or where
+        :math:`b^{d-1}` or :math:`K^*` leaves the range of float64.
 
     Notes
     -----
@@ -67,23 +70,48 @@ def migdal_kadanoff(
     name = f"Migdal-Kadanoff, d={d:g}, {order}"
     if b == 1:
         return _differential(d, name)
-    moved = b ** (d - 1)
-    low = high = 1.0
-    while _decimated(low * moved, b) > low:
-        low /= 2
-    while _decimated(high * moved, b) < high:
-        high *= 2
-    K = brentq(
-        lambda x: _decimated(x * moved, b) - x, low, high, xtol=1e-16, rtol=1e-15
-    )
-    # tanh K' = t^b: (1 - tanh^2 K') dK' = b t^(b-1) (1 - t^2) dK~
-    thermal = moved * b * _power_ratio(K * moved, b)
-    magnetic = moved * math.exp(2 * (moved - 1) * K)
+    if b < 1 + _STEP:
+        raise ValueError(
+            f"b must be 1 (the limit) or at least 1 + {_STEP:g}, got 1 + {b - 1:g}"
+        )
+    try:
+        K, thermal, magnetic = _fixed(b, d)
+    except (OverflowError, ZeroDivisionError):
+        raise ValueError(
+            f"b and d must be smaller: b^(d - 1) or K* leaves the range of float64 at "
+            f"b={b:g}, d={d:g}"
+        ) from None
     if order == "decimate-move":
-        K *= moved
+        K *= b ** (d - 1)
     return FixedPoint(
         name, b, np.array([K]), ("nn",), np.array([thermal]), np.array([magnetic]), {}
     )
+
+
+def _fixed(b: float, d: float) -> tuple[float, float, float]:
+    """K* and both eigenvalues; OverflowError where numbers get too large or small."""
+    moved = b ** (d - 1)
+
+    def gain(log_K: float) -> float:
+        """ln(K'/K), as K* may be tiny."""
+        K = math.exp(log_K)
+        coarse = _decimated(K * moved, b)
+        if not (0 < K and 0 < coarse < math.inf):
+            raise OverflowError
+        return math.log(coarse) - log_K
+
+    low = high = 0.0
+    while gain(low) > 0:
+        low -= 1
+    while gain(high) < 0:
+        high += 1
+    K = math.exp(brentq(gain, low, high, xtol=1e-15, rtol=1e-15))
+    # tanh K' = t^b: (1 - tanh^2 K') dK' = b t^(b-1) (1 - t^2) dK~
+    thermal = moved * b * _power_ratio(K * moved, b)
+    magnetic = moved * math.exp(2 * (moved - 1) * K)
+    if not (0 < thermal < math.inf and magnetic < math.inf):
+        raise OverflowError
+    return K, thermal, magnetic
 
 
 def _differential(d: float, name: str) -> FixedPoint:
@@ -155,13 +183,19 @@ def migdal_kadanoff_flow(
     value = _validate.finite(K, "K")
     if value < 0 and b != int(b):
         raise ValueError(f"K must not be negative when b is not an integer, got {K}")
-    moved = b ** (d - 1)
+    try:
+        moved = b ** (d - 1)
+        inside = (b**d - 1) - d * (b - 1)  # sites that lose all their bonds
+    except OverflowError:
+        raise ValueError(
+            f"b and d must be smaller: b^d leaves the range of float64 at b={b:g}, "
+            f"d={d:g}"
+        ) from None
     couplings, constants = [value], [0.0]
     for _ in range(steps):
         if order == "move-decimate":
             bond = moved * couplings[-1]
             couplings.append(_decimated(bond, b))
-            inside = (b**d - 1) - d * (b - 1)  # sites that lose all their bonds
             constants.append(d * _chain_constant(bond, b) + inside * math.log(2.0))
         else:
             couplings.append(moved * _decimated(couplings[-1], b))
@@ -183,7 +217,7 @@ def _decimated(K: float, b: float) -> float:
     """
     if K == 0:
         return 0.0
-    if abs(K) > 20 + math.log(b):  # where the next term is below rounding
+    if abs(K) > 20 + 0.5 * math.log(b):  # b x < 1e-17: the next term is lost
         coarse = abs(K) - 0.5 * math.log(b)
         return -coarse if K < 0 and b % 2 == 1 else coarse
     x = _log_cotangent(abs(K))
@@ -211,7 +245,7 @@ def _power_ratio(K: float, b: float) -> float:
     x = _log_cotangent(K)
     if x == 0:
         return 1 / b
-    return math.sinh(x) / math.sinh(b * x)
+    return math.expm1(-2 * x) / math.expm1(-2 * b * x) * math.exp((1 - b) * x)
 
 
 def _chain_constant(K: float, b: float) -> float:

@@ -19,14 +19,15 @@ Product = tuple[Offset, ...]
 _MAX_PRODUCTS = 1024  # RG_MAX_PRODUCTS of the core
 
 #: Swendsen's usual seven even and four odd operators of the square lattice, one product
-#: of each as offsets (rows, columns); the others follow by symmetry.
+#: of each as offsets (rows, columns); the others follow by symmetry. Pairs are named by
+#: distance, as `rgdl.Couplings` names them.
 STANDARD_OPERATORS: Mapping[str, Product] = {
     "nn": ((0, 0), (0, 1)),
     "nnn": ((0, 0), (1, 1)),
     "plaquette": ((0, 0), (0, 1), (1, 0), (1, 1)),
-    "(2,0)": ((0, 0), (0, 2)),
-    "(2,1)": ((0, 0), (1, 2)),
-    "(2,2)": ((0, 0), (2, 2)),
+    "3rd": ((0, 0), (0, 2)),
+    "4th": ((0, 0), (1, 2)),
+    "5th": ((0, 0), (2, 2)),
     "diamond": ((0, 1), (1, 0), (1, 2), (2, 1)),
     "m": ((0, 0),),
     "corner": ((0, 0), (0, 1), (1, 0)),

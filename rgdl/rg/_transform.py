@@ -17,9 +17,9 @@ from rgdl.rg._rows import pack_rows, unpack_rows
 class Transform(ABC):
     """A conditional distribution p(h|v) of coarse variables h given fine ones v.
 
-    Subclasses: `Decimation`, `MajorityRule`, `Kadanoff`, `RBMTransform` and `Compose`.
-    Examples are there. Given v the coarse variables are independent, except behind a
-    random transform in a `Compose`.
+    Subclasses: `Decimation`, `MajorityRule`, `Kadanoff`, `FilterTransform`,
+    `RBMTransform` and `Compose`. Examples are there. Given v the coarse variables are
+    independent, except behind a random transform in a `Compose`.
 
     Attributes
     ----------

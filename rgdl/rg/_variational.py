@@ -229,8 +229,9 @@ def kadanoff_flow(
     v[4] = _validate.finite(h, "h") / _SHARED[3]
     rows, constants = [v[1:] * _SHARED], [0.0]
     for _ in range(steps):
-        v = _step(v, p)[0]
-        rows.append(v[1:] * _SHARED)
+        with np.errstate(over="ignore", invalid="ignore"):  # `Flow` says where
+            v = _step(v, p)[0]
+            rows.append(v[1:] * _SHARED)
         constants.append(float(v[0]))
         v[0] = 0.0
     return Flow(np.array(rows), np.array(constants), _LABELS)
