@@ -7,9 +7,10 @@ import pytest
 
 import rgdl
 from rgdl import RBM
-from rgdl.rbm import LogZTrajectory, _annealing
+from rgdl.rbm import LogZTrajectory, _annealing, _chains, _trajectory
 from rgdl.rbm._annealing import bennett
 from rgdl.rbm._log_z import mean_of_exponentials
+from rgdl.rbm._moments import bits_values
 
 BOND_40 = 4945.103551  # notes: 1421.43257347 + 3200 (ln 2 + 0.408)
 
@@ -62,6 +63,95 @@ def test_estimates_agree_with_enumeration(units, dtype, method):
     assert estimate.reliable
     assert estimate.error < 0.06
     assert abs(estimate.value - exact) < 4 * estimate.error
+
+
+def strong_machine(n_visible, n_hidden, scale, seed, units="spin"):
+    """Weights N(0, scale^2), biases N(0, 1): modes far apart, none of them at b."""
+    rng = np.random.default_rng(seed)
+    W = scale * rng.normal(size=(n_visible, n_hidden))
+    b, c = rng.normal(size=n_visible), rng.normal(size=n_hidden)
+    return RBM.from_weights(W, b, c, units=units)
+
+
+def two_modes():
+    """All units up against all down, 1.2 nats apart in b and c."""
+    return RBM.from_weights(np.full((24, 6), 0.35), np.full(24, -0.6), np.full(6, 0.5))
+
+
+STRONG = [two_modes()] + [
+    strong_machine(*shape, seed)
+    for shape in ((20, 12, 1), (20, 12, 2), (6, 4, 6))
+    for seed in range(6)
+]
+
+
+def pulls(method, **schedule):
+    """(off, errors off) of every answer on STRONG that calls itself reliable."""
+    found = []
+    for seed, rbm in enumerate(STRONG):
+        answer = rbm.log_partition(method, rng=seed, **schedule)
+        if answer.reliable:
+            off = answer.value - rbm.log_partition("exact").value
+            found.append((off, off / answer.error))
+    return np.array(found).T
+
+
+def sure_base(parameters, spin, samples=None):
+    """Broken twin: the mean field of a hidden layer that has seen no input."""
+    W, b, c = parameters.as_float64()
+    return np.clip(b + W @ np.tanh(c), -8, 8)
+
+
+def test_annealing_knows_the_modes_of_strong_machines(monkeypatch):
+    """19 machines whose modes differ by up to 16 nats; errors 0.04 to 0.3. A base that
+    is sure of one mode is wrong by up to 38 errors where it calls itself reliable."""
+    schedule = {"n_chains": 128, "n_betas": 300}
+    off, pull = pulls("ais", **schedule)
+    assert len(pull) >= 17
+    assert np.abs(pull).max() < 4
+    assert np.abs(off).max() < 0.6
+    monkeypatch.setattr(_annealing, "base_bias", sure_base)
+    _, broken = pulls("ais", **schedule)
+    assert (np.abs(broken) > 8).sum() >= 3
+
+
+def test_integration_knows_the_modes_of_strong_machines(monkeypatch):
+    """Chains that lag, or carry no weight in common, are not called reliable."""
+    schedule = {"n_chains": 256, "n_betas": 400}
+    off, pull = pulls("ti", **schedule)
+    assert len(pull) >= 4
+    assert np.abs(pull).max() < 4
+    assert np.abs(off).max() < 0.8
+    modes = two_modes()
+    answer = modes.log_partition("ti", rng=0)
+    assert answer.reliable
+    assert abs(answer.value - modes.log_partition("exact").value) < 4 * answer.error
+    # all chains stay in the lesser mode: the weights of the climb tell
+    monkeypatch.setattr(_annealing, "base_bias", sure_base)
+    lost = modes.log_partition("ti", rng=0)
+    assert abs(lost.value - modes.log_partition("exact").value) > 10 * lost.error
+    assert not lost.reliable
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_tempered_and_first_chains_know_the_modes(monkeypatch, broken):
+    """Means of units against enumeration; with a sure base off by 10 and 90 errors."""
+    rbm = strong_machine(6, 4, 6, 3)
+    v = 2 * (np.arange(64)[:, None] >> np.arange(6) & 1) - 1
+    p = np.exp(-rbm.free_energy(v) - rbm.log_partition("exact").value)
+    mean = p @ v
+    if broken:
+        for module in (_chains, _trajectory):
+            monkeypatch.setattr(module, "base_bias", sure_base)
+    chains = rbm.temper(chains=100, draws=50, n_betas=20, rng=0).samples.mean(axis=1)
+    error = chains.std(axis=0, ddof=1) / 10 + 0.005
+    tempered = np.abs(chains.mean(axis=0) - mean) / error
+    path = LogZTrajectory(n_chains=200, n_betas=400, rng=0)
+    path.update(rbm)
+    first = bits_values(path._states[0], 6, True).mean(axis=0)
+    started = np.abs(first - mean) / np.sqrt((1 - mean**2 + 0.005) / path._independent)
+    for far in (tempered.max(), started.max()):
+        assert far > 6 if broken else far < 4
 
 
 def test_chains_that_do_not_start_in_the_base_are_seen(monkeypatch):

@@ -31,7 +31,8 @@ __all__ = [
 
 Bits = npt.NDArray[np.uint64]
 
-_MOST_BIAS = 8.0
+_MOST_BIAS = 8.0  # of a base that samples vouch for
+_BLIND_BIAS = 0.5  # of any other, in spin units
 _PILOT_NODES, _PILOT_STEPS, _PILOT_CHAINS = 17, 16, 32
 
 
@@ -41,18 +42,21 @@ def base_bias(
     r"""Biases of the independent units that annealing starts from.
 
     From the means of `samples`, each shrunk by two standard errors and so 0 where the
-    sample shows none; else :math:`b + W m`, with m the hidden means at no input. Any
-    choice is right; a nearer one needs fewer temperatures.
+    sample shows none. Without samples the machine's own biases, at most 1/2 in spin
+    units. Any choice is right, a nearer one needs fewer temperatures; but a guess that
+    is sure of the wrong state starts every chain in one mode of the machine, and none
+    of them knows of the others.
     """
-    W, b, c = parameters.as_float64()
+    W, b, _ = parameters.as_float64()
+    unit = 1.0 if spin else 2.0
     if samples is None:
-        bias = b + W @ (np.tanh(c) if spin else expit(c))
-    else:
-        n = len(samples)
-        mean = samples.reshape(n, -1).mean(axis=0, dtype=np.float64)
-        mean = mean if spin else 2 * mean - 1
-        mean = np.sign(mean) * np.maximum(np.abs(mean) - 2 / math.sqrt(n), 0)
-        bias = np.arctanh(mean * (n / (n + 1))) * (1 if spin else 2)
+        bias = b if spin else b + W.sum(axis=1) / 2  # of the spin 2 v - 1
+        return np.asarray(np.clip(bias, -_BLIND_BIAS * unit, _BLIND_BIAS * unit))
+    n = len(samples)
+    mean = samples.reshape(n, -1).mean(axis=0, dtype=np.float64)
+    mean = mean if spin else 2 * mean - 1
+    mean = np.sign(mean) * np.maximum(np.abs(mean) - 2 / math.sqrt(n), 0)
+    bias = np.arctanh(mean * (n / (n + 1))) * unit
     return np.asarray(np.clip(bias, -_MOST_BIAS, _MOST_BIAS))
 
 
@@ -237,47 +241,65 @@ def integrated_log_z(
     .. math:: \ln Z_1 = \ln Z_0 + \int_0^1 \langle d \ln f_t / dt \rangle_t \, dt
 
     by Simpson's rule on `n_nodes` temperatures. Chains climb through them and come
-    down again, with `steps` Gibbs steps at each, of which the second half is averaged;
-    the value is the mean of both ways. The error joins the spread over chains, the
-    difference between the full and the half grid, and half the difference of the two
-    ways (chains that lag behind the temperature).
+    down again, with `steps` Gibbs steps for each: half on the way to it, half at it,
+    which are averaged; the value is the mean of both ways. The error joins the spread
+    over chains, the difference between the full and the half grid, and half the
+    difference of the two ways (chains that lag behind the temperature). The climb is
+    also an importance sampling, whose effective number and value judge the result.
     """
     base = base_bias(parameters, spin).astype(parameters[0].dtype)
     base = base.astype(np.float64)
+    offset = _base_log_z(base, parameters[0].shape[1], spin)
     generator = np.random.default_rng(draw_key(rng).tolist())
-    keys = [draw_key(generator) for _ in range(2)]
-    nodes = np.linspace(0.0, 1.0, n_nodes)
-    _, _, slope = anneal(
-        parameters,
-        spin,
-        base,
-        np.repeat(np.concatenate([nodes, nodes[::-1]]), steps),
-        base_states(base, spin, n_chains, keys[0]),
-        keys[1],
-        record=True,
-        workers=workers,
-        progress=progress,
-    )
-    assert slope is not None
-    means = slope.reshape(2, n_nodes, steps, n_chains)[:, :, steps // 2 :].mean(axis=2)
-    up, down = _simpson(means[0]), _simpson(means[1, ::-1])
+    keys = [draw_key(generator) for _ in range(3)]
+    betas, at_node = _staircase(n_nodes, steps)
+    states = base_states(base, spin, n_chains, keys[0])
+    weights, means = [], []
+    for path, key in ((betas, keys[1]), (betas[::-1], keys[2])):
+        log_weight, states, slope = anneal(
+            parameters,
+            spin,
+            base,
+            path,
+            states,
+            key,
+            record=True,
+            workers=workers,
+            progress=progress,
+        )
+        assert slope is not None
+        weights.append(log_weight)
+        means.append((slope if path is betas else slope[::-1])[at_node].mean(axis=1))
+    up, down = _simpson(means[0]), _simpson(means[1])
     per_chain = (up + down) / 2
-    mean = (means[0] + means[1, ::-1]).mean(axis=1)[:, None] / 2
+    mean = (means[0] + means[1]).mean(axis=1)[:, None] / 2
     spread = float(per_chain.std(ddof=1)) / math.sqrt(n_chains)
     grid = float(abs(_simpson(mean)[0] - _simpson(mean[::2])[0]))
     lag = float((down - up).mean())
     lag_error = float((down - up).std(ddof=1)) / math.sqrt(n_chains)
     error = math.sqrt(spread**2 + grid**2 + lag**2 / 4)
-    value = _base_log_z(base, parameters[0].shape[1], spin) + float(per_chain.mean())
+    other, other_error, ess = mean_of_exponentials(weights[0])
+    gap = float(per_chain.mean()) - other, math.hypot(error, other_error)
+    value = offset + float(per_chain.mean())
     return LogZ(
         value,
         error,
         value - 2 * error,
         value + 2 * error,
-        judge(n_chains, (lag, lag_error)),
+        judge(ess, (lag, lag_error), gap),
         "ti",
-        ess=float(n_chains),
+        ess=ess,
     )
+
+
+def _staircase(n_nodes: int, steps: int) -> tuple[Floats, npt.NDArray[np.integer[Any]]]:
+    """Temperatures of a climb, and (node, place) of those that stand at a node."""
+    way = steps // 2
+    still = steps - way
+    marks = np.linspace(0.0, n_nodes - 1.0, (n_nodes - 1) * (way + 1) + 1)
+    betas = np.repeat(marks, np.where(np.arange(len(marks)) % (way + 1) == 0, still, 1))
+    first = np.arange(n_nodes) * (still + way)
+    return betas / (n_nodes - 1), first[:, None] + np.arange(still)
 
 
 def _simpson(values: Floats) -> Floats:

@@ -46,7 +46,8 @@ class LogZ:
     method : str
         "exact", "ais", "bennett" (annealing both ways) or "ti".
     ess : float
-        Effective number of chains; infinite where the value is exact.
+        Effective number of chains, (sum w)^2 / sum w^2 of the weights of annealing;
+        with "ti" those of its climb. Infinite where the value is exact.
 
     Examples
     --------
