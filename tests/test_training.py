@@ -21,7 +21,7 @@ import rgdl
 from rgdl.rbm import RBM, EarlyStopping
 from rgdl.rbm._data import read_rows
 from rgdl.rbm._lbfgs import objective
-from rgdl.rbm._moments import Parameters, data_moments, exact_moments
+from rgdl.rbm._moments import Parameters, bits_values, data_moments, exact_moments
 from rgdl.rbm._tempered import exchange
 
 K_C = 0.5 * math.log(1 + math.sqrt(2))
@@ -650,6 +650,54 @@ def test_diagnose_speaks_in_hintons_rules():
     words = " | ".join(sick.diagnose())
     for rule in ("2 of 8", "dead", "1 of 8", "saturated", "chains", "40%", "overfits"):
         assert rule in words
+
+
+def first_layer(**change):
+    """8 epochs on 8x8 spins at K_c, by a key whose chains freeze as they are."""
+    s = rgdl.sample(rgdl.Ising((8, 8), K=K_C), 10_000, rng=9)
+    rate = [0.02 * (1 - epoch / 40) for epoch in range(40)]
+    rbm = RBM(8, k=5, learning_rate=rate, n_epochs=8, rng=1, progress=False)
+    return rgdl.DBN((8,), rbm=rbm.set_params(**change)).fit(s).layers_[0]
+
+
+def test_diagnose_sees_chains_that_are_frozen_in_one_mode():
+    """A real training that runs away, and the two cures its remark names.
+
+    Of the two modes of the data the chains hold one: |<h>_data - <h>_chains| = 0.8
+    from epoch 5 on, 6.8 standard errors, at a free energy within its own spread. The
+    cured trainings stay below 2.1.
+    """
+    frozen = first_layer()
+    assert min(frozen.history_["chain_drift"][-3:]) > 6
+    history = {name: np.array(column) for name, column in frozen.history_.items()}
+    apart = abs(history["free_energy_model"] - history["free_energy_data"])
+    assert (apart < history["free_energy_spread"]).all()
+    (remark,) = frozen.diagnose()
+    for word in ("chains", "3 epochs", "centered=True", "n_chains", "pt-pcd"):
+        assert word in remark
+    for cure in ({"centered": True}, {"method": "pt-pcd", "n_temperatures": 5}):
+        cured = first_layer(**cure)
+        assert max(cured.history_["chain_drift"]) < 3.5
+        assert cured.diagnose() == []
+
+
+@pytest.mark.parametrize("units", UNITS)
+def test_chain_drift_is_the_definition(units):
+    """Means of up to 200 rows, weighted, and of the chains; NaN without chains."""
+    s = spins(450) if units == "spin" else (spins(450) + 1) // 2
+    w = np.random.default_rng(0).random(450) + 0.1
+    rbm = RBM(5, units=units, n_chains=300, n_epochs=2, dtype="float64", rng=0)
+    rbm.fit(s, sample_weight=w)
+    data, w = s.reshape(450, 16)[::2][:200], w[::2][:200]
+    chains = bits_values(rbm._negative, 16, units == "spin")[:200]
+    h, other = rbm.transform(data), rbm.transform(chains)
+    effective = w.sum() ** 2 / (w**2).sum()
+    error = np.concatenate([h, other]).std(axis=0) * (1 / effective + 1 / 200) ** 0.5
+    apart = abs(np.average(h, axis=0, weights=w) - other.mean(axis=0)) / error
+    assert rbm.history_["chain_drift"][-1] == pytest.approx(apart.max(), rel=1e-9)
+    for change in ({"method": "cd", "n_chains": None}, {"solver": "exact"}):
+        column = rbm.set_params(**change).fit(s).history_["chain_drift"]
+        assert np.isnan(column).all()
 
 
 @pytest.mark.parametrize(

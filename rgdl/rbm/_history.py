@@ -25,9 +25,11 @@ HISTORY = (
     "reconstruction_error",
     "weight_rms",
     "update_ratio",
+    "chain_drift",
 )
 
 _SHOWN_ROWS = 200
+_DRIFT_LIMIT = 5.0  # standard errors; with at most 200 rows and chains, 0.5 deviations
 _PSEUDO_TERMS = 20_000_000  # softplus terms that a pseudo-likelihood may cost
 _SPECTRUM_UNITS = 128  # layers up to this size have their singular values taken always
 
@@ -51,6 +53,36 @@ def _energies(
     with np.errstate(over="ignore", invalid="ignore"):
         free = free_energy(values, parameters, spin).astype(np.float64)
         return float(free.mean()), float(free.std())
+
+
+def _drift(
+    rows: Rows,
+    data: npt.NDArray[Any],
+    chains: npt.NDArray[Any],
+    parameters: Parameters,
+    spin: bool,
+) -> float:
+    """Largest |<h_j>_data - <h_j>_chains| in standard errors; `data` shows `rows`.
+
+    The variance is that of both together, as if they had one mean: chains that are
+    all alike, too few to tell by, then cannot look significant.
+    """
+    W, _, c = parameters.as_float64()
+    states = np.concatenate([data, chains]).astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        h = unit_means(matmul(states, W) + c, spin)
+    if len(chains) == 0 or not np.isfinite(h).all():
+        return math.nan
+    n, m = len(data), len(chains)
+    share = np.full(n, 1 / n)
+    if rows.weights is not None:
+        weights = rows.weights[:: max(1, len(rows) // _SHOWN_ROWS)][:n]
+        share = weights / weights.sum()
+    apart = np.abs(share @ h[:n] - h[n:].mean(axis=0))
+    error = h.std(axis=0) * math.sqrt(float(share @ share) + 1 / m)
+    return float(
+        np.divide(apart, error, out=np.zeros_like(apart), where=error > 0).max()
+    )
 
 
 def _rms(array: npt.NDArray[Any]) -> float:
@@ -101,6 +133,7 @@ def _values(
     model, _ = _energies(chains, parameters, spin)
     known = settings.method == "cd" and settings.solver == "sgd"
     counted = known and rows.bits is not None
+    persistent = settings.method != "cd" and settings.solver == "sgd"
     weight = _rms(rbm.W_)
     values = {
         "epoch": float(len(rbm.history_["epoch"]) + 1),
@@ -112,6 +145,17 @@ def _values(
         ),
         "weight_rms": weight,
         "update_ratio": _rms(rbm._velocity[0]) / weight if weight > 0 else math.nan,
+        "chain_drift": (
+            _drift(
+                rows,
+                data,
+                chains[:: max(1, n_negative // _SHOWN_ROWS)][:_SHOWN_ROWS],
+                parameters,
+                spin,
+            )
+            if persistent
+            else math.nan
+        ),
     }
     if validation is not None:
         held_out = shown(validation, n_visible, spin, _SHOWN_ROWS)
@@ -236,6 +280,14 @@ def diagnose(rbm: Any) -> list[str]:
             "the free energy of the chains has left that of the data by more than its "
             "spread for 3 epochs: lower learning_rate, raise k, or "
             'use method="pt-pcd" (sections 5 and 14)'
+        )
+    apart = np.asarray(history.get("chain_drift", [])[-3:])
+    if len(apart) == 3 and (apart > _DRIFT_LIMIT).all():
+        remarks.append(
+            f"a hidden unit's mean over the chains has been {apart.min():.0f} or more "
+            "standard errors from that over the data for 3 epochs: chains are stuck in "
+            "some modes and push the biases away; set centered=True, raise n_chains, "
+            'or use method="pt-pcd" (section 14)'
         )
     ratio = last["update_ratio"][-1:]
     if (ratio > 0.1).any():

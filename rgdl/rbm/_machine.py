@@ -90,7 +90,10 @@ class RBM(Sampler):
         learning diverges), ``free_energy_spread`` (standard deviation over the rows),
         ``reconstruction_error`` (CD: fraction of units that one reconstruction changes;
         not the objective), ``weight_rms``, ``update_ratio`` (last update over weights;
-        about 0.001 is healthy); with "pt-pcd" ``swap_rate``; with the exact solvers
+        about 0.001 is healthy), ``chain_drift`` (largest difference of a hidden unit's
+        mean between at most 200 rows and as many persistent chains, in standard
+        errors; above 5 for epochs means chains that are stuck); with "pt-pcd"
+        ``swap_rate``; with the exact solvers
         ``negative_log_likelihood`` (nats per row; of "exact" before the epoch's step,
         of "lbfgs" after its iteration); with validation data
         ``free_energy_validation``, ``free_energy_gap`` (validation minus training;
