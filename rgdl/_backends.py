@@ -341,6 +341,11 @@ class ClusterBackend:
             update,
         )
 
+    def turn(self) -> None:
+        """Do one Swendsen-Wang sweep: every cluster by a coin of its own."""
+        method = _CLUSTER_METHODS["swendsen-wang"]
+        self._advance(self._words, self._streams, method, 1, 1, False, None)
+
     @property
     def state(self) -> dict[str, npt.NDArray[Any]]:
         return {"words": self._words, "streams": self._streams}

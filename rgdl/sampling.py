@@ -41,11 +41,12 @@ class SampleInfo:
     method : str
         What "auto" resolved to.
     burn_in : int
-        Sweeps from the start to the configuration that is returned.
+        Sweeps from the start to the configuration that is returned; the last one of
+        "wolff" is a "swendsen-wang" sweep, whose coins decide the side deep below T_c.
     start : str
         "random" (independent fair spins), "ordered" or "staggered" (all up or all
         down by a keyed coin per row, times the sublattice sign if staggered), "up"
-        (clusters); "coupled" for "perfect", which starts from all.
+        (clusters: every row all up, staggered if K < 0); "coupled" for "perfect", which starts from all.
     key : tuple of int
         The 256-bit key that was drawn; ``rng=info.key`` gives the same bits.
 
@@ -116,11 +117,20 @@ def _terms_rows(
 def _cluster_rows(
     model: Ising, n: int, info: SampleInfo, key: Key, workers: int, update: _Update
 ) -> _Spins:
-    """Rows of a plain model by clusters, each from a chain of its own."""
+    """Rows of a plain model by clusters, each from a chain of its own.
+
+    Wolff's clusters are the whole lattice deep below T_c, and a fixed number of them
+    turns every row to the same side. The last sweep is therefore Swendsen and Wang's,
+    which keeps the distribution and gives the whole lattice a fair coin (in a field if
+    the ghost spin lets go of it).
+    """
     purpose = _core.PURPOSE_SAMPLE
     chains = ClusterBackend(model, info.method, n, "up", key, workers, purpose)
-    if info.burn_in:
-        chains.run(1, info.burn_in, (), update)
+    coin = info.method == "wolff" and info.burn_in > 0
+    if info.burn_in > coin:
+        chains.run(1, info.burn_in - coin, (), update)
+    if coin:
+        chains.turn()
     return chains.spins()
 
 

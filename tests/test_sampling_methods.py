@@ -97,7 +97,7 @@ def test_forty_by_forty_agrees_with_clusters():
 
 
 @pytest.mark.stat
-@pytest.mark.parametrize("method", ["local", "swendsen-wang"])
+@pytest.mark.parametrize("method", ["local", *CLUSTER])
 def test_magnetization_deep_below_tc(method):
     """T = 1.5, L = 40: <|m|> within 4 sigma, 0.07 %, of Yang's (corrections e^-L/xi);
     both signs by a fair coin. The twin: random starts leave stripes."""
@@ -111,6 +111,33 @@ def test_magnetization_deep_below_tc(method):
         model, chains=512, draws=2, method="local", start="random", burn_in=300, rng=4
     )
     assert abs(z_of(abs(quench["magnetization"][:, 0]), yang)) > 4
+
+
+@pytest.mark.stat
+@pytest.mark.parametrize("method", ["local", *CLUSTER])
+def test_both_sides_deep_below_tc(method, monkeypatch):
+    """m and the staggered m of +-K within 4 sigma of 0, where clusters are the lattice;
+    Wolff's alone turn all rows alike (the twin), 4x4 at K = 1 to <m> = 0.7. In a weak
+    field <m> is that of enumeration, with 1024 rows to 0.12."""
+    n = 1024
+
+    def side(shape, K, **field):
+        model = rgdl.Ising(shape, K=K, **field)
+        s = rgdl.sample(model, n, method=method, rng=3)
+        if K < 0:
+            return rgdl.observables.staggered_magnetization(s)
+        return model.magnetization(s)
+
+    places = [((4, 4), 1.0), ((16, 16), 1.0), ((8,), 1e4), ((4, 4), -1.0)]
+    for shape, K in places:
+        assert abs(z_of(side(shape, K), 0.0)) < 4
+    if method != "local":
+        exact = rgdl.exact.enumerate_states(rgdl.Ising((4, 4), K=0.9, h=0.002))
+        assert abs(z_of(side((4, 4), 0.9, h=0.002), exact.magnetization)) < 4
+    if method == "wolff":
+        monkeypatch.setattr("rgdl._backends.ClusterBackend.turn", lambda _: None)
+        for shape, K in places[:2]:
+            assert abs(z_of(side(shape, K), 0.0)) > 4
 
 
 @pytest.mark.stat
