@@ -10,17 +10,10 @@ import numpy.typing as npt
 
 from rgdl import _core, _validate
 from rgdl._backends import STARTS, ClusterBackend
-from rgdl._equilibrium import (
-    CLUSTER,
-    METHODS,
-    burn_in_sweeps,
-    choose,
-    doubt,
-    start_of,
-)
+from rgdl._equilibrium import CLUSTER, METHODS, start_of
 from rgdl._packed import LOCAL_METHODS, advance, start_chains
 from rgdl._perfect import MOST_SWEEPS, perfect_sample
-from rgdl._pilot import pilot
+from rgdl._plan import plan, resolve
 from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
 from rgdl.errors import EquilibrationWarning
@@ -46,7 +39,7 @@ class SampleInfo:
     start : str
         "random" (independent fair spins), "ordered" or "staggered" (all up or all
         down by a keyed coin per row, times the sublattice sign if staggered), "up"
-        (clusters: every row all up, staggered if K < 0); "coupled" for "perfect", which starts from all.
+        (clusters: every row all up); "coupled" for "perfect", which starts from all.
     key : tuple of int
         The 256-bit key that was drawn; ``rng=info.key`` gives the same bits.
 
@@ -62,11 +55,6 @@ class SampleInfo:
     burn_in: int
     start: str
     key: tuple[int, ...]
-
-
-def _warn_when_in_doubt(reason: str) -> None:
-    if reason:
-        warnings.warn(reason, EquilibrationWarning, stacklevel=3)
 
 
 def _local_rows(
@@ -158,47 +146,6 @@ def _perfect(
     )
 
 
-def _plan(
-    model: Ising,
-    method: str,
-    burn_in: int | None,
-    key: Key,
-    workers: int,
-    update: _Update,
-) -> tuple[SampleInfo, str]:
-    """Fill in what was left to us; why the result may not be equilibrium."""
-    words = tuple(int(word) for word in key)
-    if model._is_nearest_neighbour:
-        K, h = model._plain("")
-        method = choose(model, series=False) if method == "auto" else method
-        table = burn_in_sweeps(model.shape, K, method)
-        sweeps = table if burn_in is None else burn_in
-        start = "up" if method in CLUSTER else start_of(model.shape, K, h)[0]
-        reason = doubt(model, method)
-        if sweeps < table // 3:
-            reason = (
-                f"burn_in={sweeps} is short for this model; about {table} sweeps are "
-                "safe"
-            )
-        return SampleInfo(method, sweeps, start, words), reason
-    if method in CLUSTER:
-        model._plain(f"method={method!r} draws from")
-    method = "local" if method == "auto" else method
-    if burn_in is not None:
-        return SampleInfo(method, burn_in, "random", words), ""
-    found = pilot(model, method, key, workers=workers, update=update)
-    reason = (
-        ""
-        if found.agreed
-        else (
-            f"chains from two starts did not agree within "
-            f"{found.burn_in} sweeps, so that the burn-in of this model is not known; "
-            "compare two values of burn_in, or use rgdl.temper"
-        )
-    )
-    return SampleInfo(method, found.burn_in, found.start, words), reason
-
-
 @overload
 def sample(
     model: Ising,
@@ -269,9 +216,10 @@ def sample(
           antiferromagnets on even extents; affordable above T_c.
     burn_in : int, optional
         Sweeps from the start. By default 15 relaxation times from a fixed table, or,
-        for models it does not know, from a pilot: 512 replicas from a random start and
-        512 all up (ferromagnets) or cooled slowly (all others), with random numbers of
-        their own, until they agree. For
+        for models it does not know (also antiferromagnets near their transition in a
+        field), from a pilot: 512 replicas from a random start and 512 all up
+        (ferromagnets), staggered (antiferromagnets on even extents) or cooled slowly
+        (all others), with random numbers of their own, until they agree. For
         "perfect" the longest attempt, 32,768 sweeps by default.
     rng : None, int, SeedSequence, BitGenerator, Generator, or a recorded key
         Keys the random numbers. The same key gives the same bits on every
@@ -339,8 +287,13 @@ def sample(
         if method == "perfect":
             flat, info = _perfect(model, n, burn_in, key, workers, update)
         else:
-            info, reason = _plan(model, method, burn_in, key, workers, update)
-            _warn_when_in_doubt(reason)
+            method = resolve(model, method, series=False)
+            found = plan(model, method, burn_in, key, workers=workers, update=update)
+            if found.reason:
+                warnings.warn(found.reason, EquilibrationWarning, stacklevel=2)
+            start = "up" if method in CLUSTER else found.start
+            words = tuple(int(word) for word in key)
+            info = SampleInfo(method, found.burn_in, start, words)
             rows = _terms_rows
             if info.method in CLUSTER:
                 rows = _cluster_rows
