@@ -63,7 +63,7 @@ def _first_words(
     if not isinstance(start, str):
         return _core.ising_load(start)
     K, h = model._plain("")
-    kind, p_up = start_of(model.shape, K, h) if start == "auto" else ("random", 0.5)
+    kind, p_up = start_of(model.shape, K, h) if start == "auto" else (start, 0.5)
     if start == "up":
         kind, p_up = "ordered", 1.0
     blocks = -(-chains // _BLOCK)
@@ -78,7 +78,7 @@ def _first_spins(
         return start
     n, purpose = model.n_sites, _core.PURPOSE_START
     K, h = model._plain("")
-    kind, p_up = start_of(model.shape, K, h) if start == "auto" else ("random", 0.5)
+    kind, p_up = start_of(model.shape, K, h) if start == "auto" else (start, 0.5)
     spins = np.ones((chains, n), dtype=np.int8)
     if start == "up":
         return spins
@@ -340,6 +340,11 @@ class ClusterBackend:
             self._workers,
             update,
         )
+
+    def turn(self) -> None:
+        """Do one Swendsen-Wang sweep: every cluster by a coin of its own."""
+        method = _CLUSTER_METHODS["swendsen-wang"]
+        self._advance(self._words, self._streams, method, 1, 1, False, None)
 
     @property
     def state(self) -> dict[str, npt.NDArray[Any]]:

@@ -38,8 +38,9 @@ def perfect_sample(
     if not needed.all():
         raise ConvergenceError(
             f"coupling from the past did not end within {max_sweeps} sweeps on shape "
-            f"{shape} at K={K:g}: chains from all up and all down had not met. Below "
-            "T_c they meet only after exponentially many sweeps: use "
+            f"{shape} at K={K:g}, h={h:g}: chains from all up and all down had not "
+            "met. Where each phase is stable against local updates, below T_c and in "
+            "fields below 2 d |K|, they meet only after exponentially many sweeps: use "
             'method="heatbath" there, a cluster method, or a smaller lattice; near '
             "T_c raise burn_in, the limit"
         )

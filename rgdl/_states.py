@@ -41,12 +41,16 @@ def as_spins(s: npt.ArrayLike, name: str) -> npt.NDArray[np.int8]:
         raise TypeError(f"{name} must hold numbers -1 and +1, got dtype {values.dtype}")
     if values.dtype == np.int8:
         wrong = ((values + np.int8(1)) & np.int8(~2)) != 0
+    elif values.dtype == np.bool_:
+        wrong = np.ones_like(values)  # also where all are True: units, not spins
     else:
         wrong = (values != 1) & (values != -1)
     if wrong.any():
         if np.isin(values, (0, 1)).all():
+            only = values.dtype != np.bool_ and (values == 0).all()
+            got = "only 0" if only else "0 and 1"
             raise ValueError(
-                f"{name} must hold spins -1 and +1, got 0 and 1; "
+                f"{name} must hold spins -1 and +1, got {got}; "
                 f"use 2 * {name} - 1 as int8 to turn binary units into spins"
             )
         raise ValueError(

@@ -448,7 +448,7 @@ class Ising:
         table = f"<table><caption>Ising model</caption>{cells}</table>"
         if self.n_sites > _PICTURE_SITES or not self._is_nearest_neighbour:
             return table
-        from rgdl._equilibrium import burn_in_sweeps
+        from rgdl._equilibrium import burn_in_sweeps, tabulated
         from rgdl.sampling import sample
 
         coupling, _ = self._plain("")
@@ -457,7 +457,8 @@ class Ising:
             return table
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a picture, not data
-            spins = sample(self, 1, rng=0, progress=False)[0]
+            wait = None if tabulated(self) else sweeps  # no pilot
+            spins = sample(self, 1, burn_in=wait, rng=0, progress=False)[0]
         return f'<div style="display:flex;gap:1em">{_svg(spins)}{table}</div>'
 
 
@@ -477,8 +478,10 @@ def _reduced_coupling(
         return _validate.finite(K, "K")
     assert T is not None
     temperature = _validate.finite(T, "T")
-    if temperature == 0 or math.isinf(1.0 / temperature):
+    if temperature == 0:
         raise ValueError(f"T must not be 0 (K = 1/T is finite), got {T!r}")
+    if math.isinf(1.0 / temperature):
+        raise ValueError(f"T must not be so near 0 that K = 1/T is inf, got {T!r}")
     return 1.0 / temperature
 
 

@@ -10,17 +10,10 @@ import numpy.typing as npt
 
 from rgdl import _core, _validate
 from rgdl._backends import STARTS, ClusterBackend
-from rgdl._equilibrium import (
-    CLUSTER,
-    METHODS,
-    burn_in_sweeps,
-    choose,
-    doubt,
-    start_of,
-)
+from rgdl._equilibrium import CLUSTER, METHODS, start_of
 from rgdl._packed import LOCAL_METHODS, advance, start_chains
 from rgdl._perfect import MOST_SWEEPS, perfect_sample
-from rgdl._pilot import pilot
+from rgdl._plan import plan, resolve
 from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
 from rgdl.errors import EquilibrationWarning
@@ -41,11 +34,12 @@ class SampleInfo:
     method : str
         What "auto" resolved to.
     burn_in : int
-        Sweeps from the start to the configuration that is returned.
+        Sweeps from the start to the configuration that is returned; the last one of
+        "wolff" is a "swendsen-wang" sweep, whose coins decide the side deep below T_c.
     start : str
         "random" (independent fair spins), "ordered" or "staggered" (all up or all
         down by a keyed coin per row, times the sublattice sign if staggered), "up"
-        (clusters); "coupled" for "perfect", which starts from all.
+        (clusters: every row all up); "coupled" for "perfect", which starts from all.
     key : tuple of int
         The 256-bit key that was drawn; ``rng=info.key`` gives the same bits.
 
@@ -61,11 +55,6 @@ class SampleInfo:
     burn_in: int
     start: str
     key: tuple[int, ...]
-
-
-def _warn_when_in_doubt(reason: str) -> None:
-    if reason:
-        warnings.warn(reason, EquilibrationWarning, stacklevel=3)
 
 
 def _local_rows(
@@ -116,11 +105,20 @@ def _terms_rows(
 def _cluster_rows(
     model: Ising, n: int, info: SampleInfo, key: Key, workers: int, update: _Update
 ) -> _Spins:
-    """Rows of a plain model by clusters, each from a chain of its own."""
+    """Rows of a plain model by clusters, each from a chain of its own.
+
+    Wolff's clusters are the whole lattice deep below T_c, and a fixed number of them
+    turns every row to the same side. The last sweep is therefore Swendsen and Wang's,
+    which keeps the distribution and gives the whole lattice a fair coin (in a field if
+    the ghost spin lets go of it).
+    """
     purpose = _core.PURPOSE_SAMPLE
     chains = ClusterBackend(model, info.method, n, "up", key, workers, purpose)
-    if info.burn_in:
-        chains.run(1, info.burn_in, (), update)
+    coin = info.method == "wolff" and info.burn_in > 0
+    if info.burn_in > coin:
+        chains.run(1, info.burn_in - coin, (), update)
+    if coin:
+        chains.turn()
     return chains.spins()
 
 
@@ -146,47 +144,6 @@ def _perfect(
     return spins, SampleInfo(
         "perfect", longest, "coupled", tuple(int(word) for word in key)
     )
-
-
-def _plan(
-    model: Ising,
-    method: str,
-    burn_in: int | None,
-    key: Key,
-    workers: int,
-    update: _Update,
-) -> tuple[SampleInfo, str]:
-    """Fill in what was left to us; why the result may not be equilibrium."""
-    words = tuple(int(word) for word in key)
-    if model._is_nearest_neighbour:
-        K, h = model._plain("")
-        method = choose(model, series=False) if method == "auto" else method
-        table = burn_in_sweeps(model.shape, K, method)
-        sweeps = table if burn_in is None else burn_in
-        start = "up" if method in CLUSTER else start_of(model.shape, K, h)[0]
-        reason = doubt(model, method)
-        if sweeps < table // 3:
-            reason = (
-                f"burn_in={sweeps} is short for this model; about {table} sweeps are "
-                "safe"
-            )
-        return SampleInfo(method, sweeps, start, words), reason
-    if method in CLUSTER:
-        model._plain(f"method={method!r} draws from")
-    method = "local" if method == "auto" else method
-    if burn_in is not None:
-        return SampleInfo(method, burn_in, "random", words), ""
-    found = pilot(model, method, key, workers=workers, update=update)
-    reason = (
-        ""
-        if found.agreed
-        else (
-            f"chains from two starts did not agree within "
-            f"{found.burn_in} sweeps, so that the burn-in of this model is not known; "
-            "compare two values of burn_in, or use rgdl.temper"
-        )
-    )
-    return SampleInfo(method, found.burn_in, found.start, words), reason
 
 
 @overload
@@ -259,9 +216,10 @@ def sample(
           antiferromagnets on even extents; affordable above T_c.
     burn_in : int, optional
         Sweeps from the start. By default 15 relaxation times from a fixed table, or,
-        for models it does not know, from a pilot: 512 replicas from a random start and
-        512 all up (ferromagnets) or cooled slowly (all others), with random numbers of
-        their own, until they agree. For
+        for models it does not know (also antiferromagnets near their transition in a
+        field), from a pilot: 512 replicas from a random start and 512 all up
+        (ferromagnets), staggered (antiferromagnets on even extents) or cooled slowly
+        (all others), with random numbers of their own, until they agree. For
         "perfect" the longest attempt, 32,768 sweeps by default.
     rng : None, int, SeedSequence, BitGenerator, Generator, or a recorded key
         Keys the random numbers. The same key gives the same bits on every
@@ -329,8 +287,13 @@ def sample(
         if method == "perfect":
             flat, info = _perfect(model, n, burn_in, key, workers, update)
         else:
-            info, reason = _plan(model, method, burn_in, key, workers, update)
-            _warn_when_in_doubt(reason)
+            method = resolve(model, method, series=False)
+            found = plan(model, method, burn_in, key, workers=workers, update=update)
+            if found.reason:
+                warnings.warn(found.reason, EquilibrationWarning, stacklevel=2)
+            start = "up" if method in CLUSTER else found.start
+            words = tuple(int(word) for word in key)
+            info = SampleInfo(method, found.burn_in, start, words)
             rows = _terms_rows
             if info.method in CLUSTER:
                 rows = _cluster_rows

@@ -20,17 +20,11 @@ from rgdl._backends import (
     TermsBackend,
     folds,
 )
-from rgdl._equilibrium import (
-    CLUSTER,
-    METHODS,
-    burn_in_sweeps,
-    choose,
-    doubt,
-)
+from rgdl._equilibrium import CLUSTER, METHODS, tabulated
 from rgdl._files import read_npz, write_npz
 from rgdl._model_files import model_to_file
 from rgdl._perfect import MOST_SWEEPS, perfect_sample
-from rgdl._pilot import pilot
+from rgdl._plan import plan, resolve
 from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
 from rgdl._states import as_spins
@@ -130,7 +124,8 @@ def simulate(
     Warns
     -----
     EquilibrationWarning
-        When the default burn-in may be too short, as `rgdl.sample` warns.
+        When the burn-in may be too short, as `rgdl.sample` warns; not for chains that
+        go on from configurations.
 
     Notes
     -----
@@ -155,7 +150,7 @@ def simulate(
     thin = _validate.count(thin, "thin")
     threads = _validate.worker_count(workers)
     _validate.one_of(method, "method", METHODS)
-    method = _method(model, method)
+    method = resolve(model, method, series=True)
     names = _names(observables, method)
     if burn_in is not None:
         least = 1 if method == "perfect" else 0
@@ -175,9 +170,21 @@ def simulate(
         if rng is None:
             rng = tuple(saved[0]["run"]["key"])
     key = draw_key(rng)
-    if burn_in is None:
-        resumed = None if saved is None else saved[0]["run"]
-        burn_in, first = _equilibrium(model, method, first, key, threads, resumed)
+    if saved is not None and burn_in is None and not tabulated(model):
+        burn_in = int(saved[0]["run"]["burn_in"])  # no second pilot
+    found = plan(
+        model,
+        method,
+        burn_in,
+        key,
+        configurations=not isinstance(first, str),
+        workers=threads,
+    )
+    if found.reason:
+        warnings.warn(found.reason, EquilibrationWarning, stacklevel=2)
+    burn_in = found.burn_in
+    if isinstance(first, str) and first == "auto" and not tabulated(model):
+        first = found.start
     run = {
         "model": None if checkpoint is None else _identity(model),
         "chains": chains,
@@ -222,45 +229,6 @@ def simulate(
         key=tuple(int(word) for word in key),
         info=backend.info,
     )
-
-
-def _method(model: Ising, method: str) -> str:
-    """Resolve "auto"; refuse what the model cannot have."""
-    if model._is_nearest_neighbour:
-        return choose(model, series=True) if method == "auto" else method
-    if method in CLUSTER or method == "perfect":
-        model._plain(f"method={method!r} runs")
-    return "local" if method == "auto" else method
-
-
-def _equilibrium(
-    model: Ising,
-    method: str,
-    first: _First,
-    key: Key,
-    workers: int,
-    resumed: Mapping[str, Any] | None,
-) -> tuple[int, _First]:
-    """Burn-in and start from the table, or from a pilot for models it lacks."""
-    if model._is_nearest_neighbour:
-        K, _ = model._plain("")
-        reason = doubt(model, method)
-        sweeps = burn_in_sweeps(model.shape, K, method)
-    elif resumed is not None:
-        return int(resumed["burn_in"]), first
-    else:
-        found, reason = pilot(model, method, key, workers=workers), ""
-        sweeps = found.burn_in
-        if not found.agreed:
-            reason = (
-                f"chains from two starts did not agree within {sweeps} sweeps: give "
-                "burn_in, and compare two values, or use rgdl.temper"
-            )
-        if isinstance(first, str) and first == "auto":
-            first = found.start
-    if reason:
-        warnings.warn(reason, EquilibrationWarning, stacklevel=3)
-    return sweeps, first
 
 
 def _perfect(

@@ -58,6 +58,7 @@ GOLDEN = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:burn_in=")
 @pytest.mark.parametrize("name", REPLAYS)
 def test_replay(name, simd):
     found = REPLAYS[name]()

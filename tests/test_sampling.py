@@ -1,6 +1,8 @@
 """rgdl.sample: against exact results, with broken twins; keys, workers, prefixes."""
 
 import math
+import re
+import warnings
 import zlib
 
 import numpy as np
@@ -200,6 +202,63 @@ def test_starts_and_warnings():
         rgdl.sample(rgdl.Ising((2, 2, 12), K=0.3), 4, method="local", rng=0)
     with pytest.warns(rgdl.EquilibrationWarning, match="phases with weights"):
         rgdl.sample(rgdl.Ising((8, 8), K=0.5, h=0.01), 4, method="local", rng=0)
+
+
+CHAIN = rgdl.Ising(8, K=1)
+WEAK = rgdl.Ising((8, 8), K=0.6, h=0.005)
+LARGE = rgdl.Ising((32, 32), K=0.44)
+OPEN = rgdl.Ising((8, 8), K=0.44, periodic=False)
+FRUSTRATED = rgdl.Ising((3, 3), K=-1)
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "burn_in", "reasons"),
+    [
+        (CHAIN, "metropolis", None, ["not ergodic"]),
+        (CHAIN, "metropolis", 5000, ["not ergodic"]),
+        (CHAIN, "metropolis", 10, ["not ergodic", "burn_in=10 is short"]),
+        (WEAK, "local", 2000, ["phases with weights"]),
+        (LARGE, "local", 0, ["burn_in=0 is short.*about [0-9]+ sweeps"]),
+        (OPEN, "local", 31, ["burn_in=31 is short.*pilot"]),
+        (FRUSTRATED, "metropolis", None, ["frustrated", "not ergodic"]),
+        (LARGE, "local", 5000, []),
+        (OPEN, "local", 32, []),
+    ],
+)
+def test_a_given_burn_in_silences_no_warning(model, method, burn_in, reasons):
+    """`sample` and `simulate` give the same reasons, and all of them."""
+    calls = (
+        lambda: rgdl.sample(model, 2, method=method, burn_in=burn_in, rng=0),
+        lambda: rgdl.simulate(
+            model, chains=2, draws=2, method=method, burn_in=burn_in, rng=0
+        ),
+    )
+    for call in calls:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            call()
+        assert len(caught) == bool(reasons)
+        for reason in reasons:
+            assert re.search(reason, str(caught[0].message))
+    if reasons:
+        assert caught[0].filename == __file__
+
+
+def test_configurations_need_no_burn_in():
+    spins = rgdl.sample(LARGE, 2, rng=0)
+    options = {"draws": 2, "burn_in": 0, "rng": 1}
+    rgdl.simulate(LARGE, chains=2, start=spins, **options)
+    with pytest.warns(rgdl.EquilibrationWarning, match="burn_in=0"):
+        rgdl.simulate(LARGE, chains=2, start="up", **options)
+
+
+@pytest.mark.parametrize("method", ["wolff", "swendsen-wang"])
+def test_a_refused_model_is_not_warned_of(method):
+    """Warnings are errors here: the first is the refusal."""
+    with pytest.raises(ValueError, match="frustrated; use method="):
+        rgdl.sample(FRUSTRATED, 2, method=method, rng=0)
+    with pytest.raises(ValueError, match="frustrated; use method="):
+        rgdl.simulate(FRUSTRATED, chains=2, draws=2, method=method, rng=0)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """rgdl.simulate: exact results by every method, keys, checkpoints to the same bits."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -9,8 +11,11 @@ METHODS = ["local", "heatbath", "metropolis", "swendsen-wang", "wolff"]
 
 
 def run(model=None, **options):
+    """Run for its bits: from whatever start, after a short burn-in."""
     given = {"chains": 20, "draws": 12, "burn_in": 5, "thin": 2, "rng": 7} | options
-    return rgdl.simulate(model or rgdl.Ising((8, 8), K=0.42), **given)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "burn_in=", rgdl.EquilibrationWarning)
+        return rgdl.simulate(model or rgdl.Ising((8, 8), K=0.42), **given)
 
 
 @pytest.mark.stat
@@ -224,7 +229,7 @@ def test_a_large_lattice_runs_by_itself(tmp_path):
     names = ("magnetization", "lowest_mode")
     seen = rgdl.simulate(model, draws=3, observables=names, **options)
     assert (seen["magnetization"] == trace["magnetization"][:, :3]).all()
-    many = rgdl.simulate(model, draws=2, chains=200, rng=2, burn_in=1)
+    many = run(model, draws=2, chains=200)
     assert many["energy"].shape == (200, 2)
 
 
@@ -265,6 +270,10 @@ def test_bad_arguments_are_named(tmp_path):
         run(model, start="down")
     with pytest.raises(ValueError, match="start must have shape"):
         run(model, start=np.ones((3, 4, 4)))
+    with pytest.raises(ValueError, match="start must hold spins .* got 0 and 1"):
+        run(model, start=np.ones((20, 4, 4), dtype=bool))
+    with pytest.raises(ValueError, match="start must hold spins .* got only 0"):
+        run(model, start=np.zeros((20, 4, 4)))
     with pytest.raises(ValueError, match="draws must be at least 2"):
         run(model, draws=1)
     with pytest.raises(ValueError, match="thin must be at least 1"):

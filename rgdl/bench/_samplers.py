@@ -139,12 +139,14 @@ def _independent(L: int, K: float, method: str) -> Timer:
     tau = _tau(L, K, method)
 
     def microseconds() -> float:
-        spent = timed(
-            lambda: rgdl.simulate(
-                model, chains=chains, draws=sweeps // 10, thin=10, method=method,
-                burn_in=0, rng=1, progress=False,
-            )
-        )  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", rgdl.EquilibrationWarning)
+            spent = timed(
+                lambda: rgdl.simulate(
+                    model, chains=chains, draws=sweeps // 10, thin=10, method=method,
+                    burn_in=0, rng=1, progress=False,
+                )
+            )  # fmt: skip
         return 1e6 * spent / (chains * (sweeps // 10 * 10)) * tau
 
     return microseconds
