@@ -92,7 +92,7 @@ static uint64_t cut_of(double field)
 }
 
 /* Bits `at` .. `at` + n - 1 of a row, n <= 64; reads the word after the one it begins in. */
-static uint64_t bits_at(const uint64_t *row, size_t at, size_t n)
+static inline uint64_t bits_at(const uint64_t *row, size_t at, size_t n)
 {
     size_t shift = at % 64;
     uint64_t field = row[at / 64] >> shift;
@@ -126,11 +126,13 @@ static const uint64_t *line_of(const rg_filter_t *self, size_t i, size_t d)
     return self->lines + row * self->line_words;
 }
 
-static bool from_lookup(rg_filter_t *self, size_t i, size_t j, uint64_t uniform)
+/* `lines` are those of the filter's rows. */
+static inline bool from_lookup(rg_filter_t *self, const uint64_t *const *lines, size_t at,
+                               uint64_t uniform)
 {
     size_t patch = 0;
     for (size_t d = 0; d < self->height; d++) {
-        patch |= bits_at(line_of(self, i, d), self->b * j, self->width) << (d * self->width);
+        patch |= bits_at(lines[d], at, self->width) << (d * self->width);
     }
     uint64_t cut = self->cuts[patch];
     if (cut == UNKNOWN) {
@@ -158,7 +160,7 @@ static bool from_sums(const rg_filter_t *self, size_t i, size_t j, uint64_t unif
 }
 
 /* The upper 52 bits of the next word of the stream. */
-static uint64_t next_uniform(rg_filter_t *self)
+static inline uint64_t next_uniform(rg_filter_t *self)
 {
     if (self->used == (size_t)RG_FILTER_BUFFER * RG_LANES) {
         rg_kernels()->stream_planes(&self->stream, RG_FILTER_BUFFER, self->planes);
@@ -178,10 +180,14 @@ void rg_filter_rows(rg_filter_t *self, const uint64_t *bits, size_t n, uint64_t 
             bits += words;
         }
         for (size_t i = 0; i < self->n_rows / self->b; i++) {
+            const uint64_t *lines[RG_FILTER_LOOKUP] = {NULL};
+            for (size_t d = 0; self->fields != NULL && d < self->height; d++) {
+                lines[d] = line_of(self, i, d);
+            }
             memset(coarse, 0, out_words * sizeof *coarse);
             for (size_t j = 0; j < n_blocks; j++) {
                 uint64_t uniform = next_uniform(self);
-                bool up = self->fields != NULL ? from_lookup(self, i, j, uniform)
+                bool up = self->fields != NULL ? from_lookup(self, lines, self->b * j, uniform)
                                                : from_sums(self, i, j, uniform);
                 coarse[j / 64] |= (uint64_t)up << (j % 64);
             }
