@@ -224,6 +224,16 @@ def majority_rows(bits: Bits, n_columns: int, b: int, ties: int, key: Key) -> Bi
 def kadanoff_rows(
     bits: Bits, n_columns: int, b: int, strength: float, key: Key
 ) -> Bits: ...
+def filter_rows(
+    bits: Bits,
+    n_columns: int,
+    b: int,
+    weights: npt.NDArray[np.float64],
+    first: tuple[int, int],
+    bias: float,
+    key: Key,
+) -> Bits: ...
+def turn_rows(bits: Bits, n_columns: int) -> Bits: ...
 def kadanoff(
     spins: npt.NDArray[np.int8], b: int, strength: float, key: Key
 ) -> npt.NDArray[np.int8]: ...

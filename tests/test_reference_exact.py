@@ -122,6 +122,54 @@ def test_block_spins_of_bit_rows_equal_twin(simd, shape, b):
         assert (rows.reshape(twin.shape) == twin).all()
 
 
+@pytest.mark.parametrize(
+    ("shape", "widths", "b"),
+    [
+        ((4, 6), (2, 2), 2),
+        ((4, 66), (4, 4), 2),
+        ((2, 130), (1, 5), 2),
+        ((6, 64), (3, 5), 2),
+        ((6, 9), (3, 1), 3),
+        ((4, 4), (6, 7), 2),  # wider than the lattice, and too large to look up
+        ((6, 132), (5, 4), 2),
+    ],
+)
+def test_filters_of_bit_rows_equal_twin(simd, shape, widths, b):
+    """Bit for bit, though one looks fields up and compares integers."""
+    spins = random_spins(7, 9, *shape)
+    bits = _core.pack(spins.reshape(-1, shape[1]), -1).reshape(9, shape[0], -1)
+    rng = np.random.default_rng(1)
+    for scale in (0.3, 8.0):  # also fields beyond every threshold
+        weights = scale * rng.normal(size=widths)
+        first = [-((w - b) // 2) % n for w, n in zip(widths, shape, strict=True)]
+        found = _core.filter_rows(bits, shape[1], b, weights, tuple(first), 0.1, KEY)
+        twin = _reference.filter_blocks(spins, b, weights, 0.1, KEY)
+        rows = _core.unpack(found.reshape(-1, found.shape[2]), shape[1] // b, -1)
+        assert (rows.reshape(twin.shape) == twin).all()
+
+
+@pytest.mark.parametrize("columns", [2, 6, 64, 66, 130, 192])
+def test_turned_rows_of_bits_keep_every_second_site(columns):
+    spins = random_spins(3, 5, 4, columns)
+    bits = _core.pack(spins.reshape(-1, columns), -1).reshape(5, 4, -1)
+    found = _core.turn_rows(bits, columns)
+    rows = _core.unpack(found.reshape(-1, found.shape[2]), columns // 2, -1)
+    rows = rows.reshape(5, 4, columns // 2)
+    for x in range(4):
+        assert (rows[:, x] == spins[:, x, x % 2 :: 2]).all()
+
+
+def test_filters_of_rows_refuse_what_does_not_fit():
+    bits = np.zeros((1, 4, 1), dtype=np.uint64)
+    weights = np.ones((2, 2))
+    for columns, b, first in ((5, 2, (0, 0)), (4, 3, (0, 0)), (4, 2, (4, 0))):
+        with pytest.raises(ValueError, match=r"argument|bits must be"):
+            _core.filter_rows(bits, columns, b, weights, first, 0.0, KEY)
+    for columns in (3, 128):
+        with pytest.raises(ValueError, match="even number of columns"):
+            _core.turn_rows(bits, columns)
+
+
 OPERATORS = (
     (((0, 0),),),
     (((0, 0), (0, 1)), ((0, 0), (1, 0))),

@@ -7,7 +7,7 @@ import pytest
 
 import rgdl
 from rgdl import rg
-from rgdl.rg import _filter
+from rgdl.rg import _filter, _rows
 
 
 def states(n):
@@ -211,3 +211,25 @@ def test_filters_of_nothing():
     assert rule.coarsen(none, rng=0).shape == (0, 4, 4)
     assert rule.log_probabilities(none)[0].shape == (0, 16)
     assert rule.log_prob(none, np.empty((0, 4, 4))).shape == (0,)
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4, 5])
+def test_filters_coarsen_bits_as_they_coarsen_spins(width):
+    """The core on rows of bits, and the fields of NumPy with the same stream."""
+    s = np.random.default_rng(width).choice([-1, 1], (50, 8, 70)).astype(np.int8)
+    weights = np.random.default_rng(9).normal(size=(width, width)) / width
+    rule, key = rg.FilterTransform(weights, 0.1), np.arange(4, dtype=np.uint64)
+    bits = rule._coarsen_rows(_rows.pack_rows(s), 70, key)
+    signs = _filter._signs(rule._field(s), key, 0).reshape(50, 4, 35)
+    np.testing.assert_array_equal(_rows.unpack_rows(bits, 35), signs)
+    again = rule.coarsen(s, rng=tuple(int(word) for word in key))
+    np.testing.assert_array_equal(again, signs)
+
+
+def test_turned_lattices_of_bits():
+    s = np.random.default_rng(0).choice([-1, 1], (5, 66, 66)).astype(np.int8)
+    step, key = rg.Decimation(b="sqrt2"), np.zeros(4, dtype=np.uint64)
+    once = step._coarsen_rows(_rows.pack_rows(s), 66, key)
+    np.testing.assert_array_equal(_rows.unpack_rows(once, 33), step.coarsen(s))
+    twice = step._coarsen_rows(once, 33, key)
+    np.testing.assert_array_equal(_rows.unpack_rows(twice, 33), s[:, ::2, ::2])

@@ -1,8 +1,10 @@
-/* py_block.c: binding of rg_block.h: decimation, majority rule, Kadanoff's blocks. */
+/* py_block.c: binding of rg_block.h and rg_filter.h: decimation, majority rule, Kadanoff's blocks,
+ * filters. */
 #include "rgb_common.h"
 
 #include "rg_bits.h"
 #include "rg_block.h"
+#include "rg_filter.h"
 
 enum { SITES_PER_SLICE = 1 << 22 };
 
@@ -154,6 +156,7 @@ typedef struct {
     double strength;
     uint64_t key[4];
     rg_block_stream_t random;
+    rg_filter_t *filter;
 } rows_t;
 
 static int draw_decimated_rows(void *self, size_t first, const uint64_t *bits, size_t n,
@@ -178,6 +181,14 @@ static int draw_kadanoff_rows(void *self, size_t first, const uint64_t *bits, si
     rows_t *job = self;
     return rg_kadanoff_rows(job->n_rows, job->n_columns, job->b, job->strength, job->key,
                             &job->random, first, bits, n, coarse);
+}
+
+static int draw_filter_rows(void *self, size_t first, const uint64_t *bits, size_t n,
+                            uint64_t *coarse)
+{
+    (void)first;
+    rg_filter_rows(((rows_t *)self)->filter, bits, n, coarse);
+    return RG_OK;
 }
 
 /* As run_blocks, for bits (n, n_rows, words). */
@@ -271,12 +282,85 @@ static PyObject *kadanoff_rows(PyObject *Py_UNUSED(module), PyObject *args, PyOb
     return run_rows(&job, object);
 }
 
+PyDoc_STRVAR(filter_rows_doc,
+             "filter_rows($module, /, bits, n_columns, b, weights, first, bias, key)\n--\n\n"
+             "Block spins by a filter (height, width) whose first weight lies at site `first` for\n"
+             "block 0; bits (n, n_rows, words). See rg_filter.h.");
+
+static PyObject *filter_rows(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"bits", "n_columns", "b", "weights", "first", "bias", "key", NULL};
+    PyObject *object = NULL;
+    PyObject *filter = NULL;
+    size_t row = 0;
+    size_t column = 0;
+    double bias = 0.0;
+    rows_t job = {.draw = draw_filter_rows};
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO&O&O(O&O&)dO&:filter_rows", names, &object,
+                                     rgb_convert_count, &job.n_columns, rgb_convert_count, &job.b,
+                                     &filter, rgb_convert_size, &row, rgb_convert_size, &column,
+                                     &bias, rgb_convert_key, job.key)) {
+        return NULL;
+    }
+    PyArrayObject *bits = rgb_array(object, "bits", NPY_UINT64, 3, false);
+    PyArrayObject *weights = bits ? rgb_array(filter, "weights", NPY_FLOAT64, 2, false) : NULL;
+    rg_filter_t *self = weights ? rg_alloc(1, sizeof *self) : NULL;
+    if (self == NULL) {
+        return PyErr_Occurred() ? NULL : PyErr_NoMemory();
+    }
+    int ret = rg_filter_init(self, (size_t)PyArray_DIM(bits, 1), job.n_columns, job.b,
+                             PyArray_DATA(weights), (size_t)PyArray_DIM(weights, 0),
+                             (size_t)PyArray_DIM(weights, 1), row, column, bias, job.key);
+    job.filter = self;
+    PyObject *coarse = ret == RG_OK ? run_rows(&job, object) : rgb_raise(ret);
+    rg_filter_free(self);
+    rg_free(self);
+    return coarse;
+}
+
+PyDoc_STRVAR(turn_rows_doc,
+             "turn_rows($module, /, bits, n_columns)\n--\n\n"
+             "Sites whose coordinates have an even sum, of bits (n, n_rows, words).");
+
+static PyObject *turn_rows(PyObject *Py_UNUSED(module), PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"bits", "n_columns", NULL};
+    PyObject *object = NULL;
+    size_t n_columns = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OO&:turn_rows", names, &object,
+                                     rgb_convert_count, &n_columns)) {
+        return NULL;
+    }
+    PyArrayObject *bits = rgb_array(object, "bits", NPY_UINT64, 3, false);
+    if (bits == NULL) {
+        return NULL;
+    }
+    if (n_columns % 2 != 0 || (size_t)PyArray_DIM(bits, 2) != rg_bits_words(n_columns)) {
+        PyErr_Format(PyExc_ValueError,
+                     "bits must hold rows of an even number of columns, got %zu in %zd words",
+                     n_columns, (Py_ssize_t)PyArray_DIM(bits, 2));
+        return NULL;
+    }
+    npy_intp dims[] = {PyArray_DIM(bits, 0), PyArray_DIM(bits, 1),
+                       (npy_intp)rg_bits_words(n_columns / 2)};
+    PyObject *coarse = PyArray_SimpleNew(3, dims, NPY_UINT64);
+    if (coarse != NULL) { /* as fast as a copy: no slices */
+        Py_BEGIN_ALLOW_THREADS
+            rg_turn_rows((size_t)dims[1], n_columns, PyArray_DATA(bits), (size_t)dims[0],
+                         PyArray_DATA((PyArrayObject *)coarse));
+        Py_END_ALLOW_THREADS
+    }
+    return coarse;
+}
+
 PyMethodDef rgb_block_methods[] = {
     RGB_METHOD("decimate", decimate, decimate_doc),
     RGB_METHOD("decimate_rows", decimate_rows, decimate_rows_doc),
+    RGB_METHOD("filter_rows", filter_rows, filter_rows_doc),
     RGB_METHOD("kadanoff", kadanoff, kadanoff_doc),
     RGB_METHOD("kadanoff_rows", kadanoff_rows, kadanoff_rows_doc),
     RGB_METHOD("majority", majority, majority_doc),
     RGB_METHOD("majority_rows", majority_rows, majority_rows_doc),
+    RGB_METHOD("turn_rows", turn_rows, turn_rows_doc),
     {NULL, NULL, 0, NULL},
 };

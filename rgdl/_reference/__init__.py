@@ -3,7 +3,13 @@
 Slow on purpose. Tests compare every kernel with its twin here; notebooks may show them.
 """
 
-from rgdl._reference._block import decimate, kadanoff, majority, operator_sums
+from rgdl._reference._block import (
+    decimate,
+    filter_blocks,
+    kadanoff,
+    majority,
+    operator_sums,
+)
 from rgdl._reference._cluster import (
     Pool,
     Strips,
@@ -65,6 +71,7 @@ __all__ = [
     "field_chains",
     "field_sums",
     "field_sweep",
+    "filter_blocks",
     "fold",
     "fold_sweep",
     "ising_block",

@@ -1,4 +1,4 @@
-"""Block spins (rg_block.c) and sums of spin products (rg_operators.c)."""
+"""Block spins (rg_block.c, rg_filter.c) and sums of spin products (rg_operators.c)."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,7 @@ from rgdl._reference._streams import (
     Stream,
     Words,
     exp,
+    log,
 )
 
 PURPOSE_COARSEN = 10
@@ -75,6 +76,30 @@ def kadanoff(spins: Spins, b: int, strength: float, key: Words) -> Spins:
             p = 1.0 / (1.0 + exp(-2.0 * (strength * float(sums[c, t]))))
             threshold = min(round(p * 2**64), 2**64 - 1)
             flat[c, t] = 1 if int(words[t]) < threshold else -1
+    return coarse
+
+
+def filter_blocks(
+    spins: Spins, b: int, weights: npt.NDArray[np.float64], bias: float, key: Words
+) -> Spins:
+    """Block spins that follow a filter (rg_filter.c); spins is (n, rows, columns).
+
+    Block t of configuration c takes word c n_blocks + t of stream (key, coarsen, 0).
+    """
+    n, rows, columns = spins.shape
+    first = [-((extent - b) // 2) for extent in weights.shape]
+    coarse = np.empty((n, rows // b, columns // b), dtype=np.int8)
+    stream = Stream(key, PURPOSE_COARSEN, 0)
+    words: list[int] = []
+    for c, i, j in np.ndindex(*coarse.shape):
+        field = bias
+        for (d, e), weight in np.ndenumerate(weights):
+            x, y = b * i + first[0] + d, b * j + first[1] + e
+            field += weight * float(spins[c, x % rows, y % columns])
+        words = words or [int(word) for word in stream.plane()]
+        u = ((words.pop(0) >> 12) + 0.5) * 2.0**-52
+        up = field > 0.5 * (log(u) - log(1.0 - u))
+        coarse[c, i, j] = 1 if up else -1
     return coarse
 
 

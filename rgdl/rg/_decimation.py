@@ -230,7 +230,9 @@ class Decimation(Blocking):
         self, bits: npt.NDArray[np.uint64], width: int, key: Key
     ) -> npt.NDArray[np.uint64]:
         if self._turned:
-            return super()._coarsen_rows(bits, width, key)
+            if bits.shape[1] == width:
+                return _core.turn_rows(bits, width)
+            return np.ascontiguousarray(bits[:, ::2])
         return _core.decimate_rows(bits, width, self.b)
 
     def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:

@@ -13,6 +13,7 @@ from rgdl._rng import Key, RngLike, draw_key
 from rgdl._states import Floats, as_spins
 from rgdl.errors import ConvergenceError
 from rgdl.rg._blocking import Blocking
+from rgdl.rg._rows import pack_rows, unpack_rows
 
 __all__ = ["FilterTransform", "filter_gradient", "train_filter"]
 
@@ -151,8 +152,26 @@ class FilterTransform(Blocking):
         True
         """
         fine = self._fine(s, "s")
-        h = _signs(self._field(fine), draw_key(rng), 0)
-        return h.reshape(len(fine), *self.coarse_shape(fine.shape[1:]))
+        key, coarse = draw_key(rng), self.coarse_shape(fine.shape[1:])
+        if len(coarse) == 2:
+            bits = self._coarsen_rows(pack_rows(fine), fine.shape[2], key)
+            return unpack_rows(bits, coarse[1])
+        return _signs(self._field(fine), key, 0).reshape(len(fine), *coarse)
+
+    def _coarsen_rows(
+        self, bits: npt.NDArray[np.uint64], width: int, key: Key
+    ) -> npt.NDArray[np.uint64]:
+        if self.weights.ndim != 2:
+            return super()._coarsen_rows(bits, width, key)
+        shape = bits.shape[1], width
+        self.coarse_shape(shape)
+        first = [
+            _first(extent, self.b) % sites
+            for extent, sites in zip(self.weights.shape, shape, strict=True)
+        ]
+        return _core.filter_rows(
+            bits, width, self.b, self.weights, (first[0], first[1]), self.bias, key
+        )
 
     def log_probabilities(self, v: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Logarithms of p(h_j up|v) and p(h_j down|v), see `Transform`."""
