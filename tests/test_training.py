@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neural_network import BernoulliRBM
@@ -343,11 +344,13 @@ def test_exact_gradient_learns_bars_and_stripes():
 
 @pytest.mark.filterwarnings("ignore:3 of 64 features")
 def test_digits_features_classify_as_well_as_those_of_bernoulli_rbm():
-    """The gallery's example, equal settings: means over three fixed seeds.
+    """The gallery's example, equal settings: differences over five fixed seeds.
 
-    Seeds spread by 0.006 in accuracy (three rows of 540, measured for both), so the
-    difference of the means has an error of 0.005; bound two of it. (Random features
-    do as well here: what a machine has learned is judged by likelihoods, above.)
+    Their mean is -0.0056 with a standard error of 0.0034 (three of 540 rows; 1.6
+    errors), and must be no lower than 2 errors and 0.01: a true loss of 0.014 is found
+    with probability 0.98. The broken twin, a tenth of the hidden units, loses 0.09.
+    (Random features do as well here: what a machine has learned is judged by
+    likelihoods, above.)
     """
     X, y = load_digits(return_X_y=True)
     X = (X / 16.0).astype(np.float32)
@@ -359,18 +362,22 @@ def test_digits_features_classify_as_well_as_those_of_bernoulli_rbm():
         with threadpool_limits(1):  # many small products: threads cost tenfold
             return chain.fit(train, target).score(test, truth)
 
-    ours, theirs = np.mean(
+    ours, theirs = np.transpose(
         [
             (
                 accuracy(RBM(100, units="binary", n_epochs=10, rng=seed, **common)),
                 accuracy(BernoulliRBM(100, n_iter=10, random_state=seed, **common)),
             )
-            for seed in range(3)
-        ],
-        axis=0,
+            for seed in range(5)
+        ]
     )
-    assert ours >= theirs - 0.01
-    assert ours > 0.85
+    error = (ours - theirs).std(ddof=1) / math.sqrt(5)
+    print(f"difference {(ours - theirs).mean():.4f} +- {error:.4f}")
+    least = max(-2 * error, -0.01)
+    assert (ours - theirs).mean() >= least
+    assert ours.mean() > 0.85
+    small = accuracy(RBM(10, units="binary", n_epochs=10, rng=0, **common))
+    assert small - theirs.mean() < least
 
 
 def test_training_takes_no_copy_of_the_data_in_float():
@@ -518,6 +525,65 @@ def test_a_cut_training_goes_on_from_its_checkpoint_to_the_same_bits(kind, tmp_p
                                   .set_params(learning_rate=loaded.learning_rate)))
         .partial_fit(X),
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_cut_lbfgs_goes_on_from_its_checkpoint_to_the_same_bits(
+    dtype, tmp_path, monkeypatch
+):
+    """Cut between and within parts of 100 iterations by a callback that crashes.
+
+    Going on from anywhere but the end of a part, or with another length of parts, ends
+    elsewhere.
+    """
+    monkeypatch.setattr("rgdl.rbm._lbfgs.PART", 100)
+    s = spins(300)
+    path = tmp_path / "cut.npz"
+    rbm = RBM(5, solver="lbfgs", dtype=dtype, l2=0.01, n_epochs=250, rng=1)
+
+    def cut_at(iteration):
+        def crash(machine):
+            if len(machine.history_["epoch"]) == iteration:
+                raise ZeroDivisionError
+
+        return crash
+
+    with pytest.warns(ConvergenceWarning, match="after 250 .*LIMIT"):
+        whole = clone(rbm).set_params(n_epochs=250).fit(s)
+    for iteration, kept in ((40, None), (130, 100), (101, 100), (220, 200)):
+        with pytest.raises(ZeroDivisionError):
+            clone(rbm).fit(s, checkpoint=path, callbacks=[cut_at(iteration)])
+        assert path.exists() == (kept is not None)
+        if kept:
+            assert len(RBM.load(path).history_["epoch"]) == kept
+    with pytest.warns(ConvergenceWarning):
+        resumed = clone(rbm).fit(s, checkpoint=path)
+    assert same_state(resumed, whole)
+    again = clone(rbm).fit(s, checkpoint=path)  # done already: nothing to warn of
+    assert same_state(again, whole)
+    assert again.converged_ is False
+    assert again.solver_message_ == whole.solver_message_
+    monkeypatch.setattr("rgdl.rbm._lbfgs.PART", 90)
+    with pytest.warns(ConvergenceWarning):
+        assert not same_state(clone(rbm).fit(s), whole)
+
+
+def test_lbfgs_says_how_it_stopped(tmp_path):
+    s = spins(300)
+    rbm = RBM(2, solver="lbfgs", dtype="float64", l2=0.1, n_epochs=2000, rng=0)
+    rbm.fit(s, checkpoint=tmp_path / "rbm.npz")
+    assert rbm.converged_
+    assert "CONVERGENCE" in rbm.solver_message_
+    assert len(rbm.history_["epoch"]) < 2000
+    again = clone(rbm).fit(s, checkpoint=tmp_path / "rbm.npz")
+    assert again.converged_
+    assert same_state(again, rbm)
+    stopped = clone(rbm).fit(s, callbacks=[lambda m: len(m.history_["epoch"]) == 3])
+    assert stopped.converged_ is False  # and no warning: it was asked to
+    assert len(stopped.history_["epoch"]) == 3
+    with pytest.warns(ConvergenceWarning, match=r"after 5 iterations .*now 5"):
+        clone(rbm).set_params(n_epochs=5).fit(s)
+    assert rbm.set_params(solver="exact", n_epochs=1).fit(s).converged_ is None
 
 
 @pytest.mark.parametrize(
@@ -722,13 +788,11 @@ def test_bad_options(change, error, match):
         RBM(**{"n_hidden": 3, **change}).fit(spins(20, (5, 5)))
 
 
-def test_paths_that_cannot_go_on_say_so(tmp_path):
+def test_paths_that_cannot_go_on_say_so():
     s = spins(20)
     rbm = RBM(3, solver="lbfgs", n_epochs=2, rng=0)
-    with pytest.raises(ValueError, match="checkpoint needs"):
-        rbm.fit(s, checkpoint=tmp_path / "rbm.npz")
     with pytest.raises(ValueError, match="partial_fit needs"):
-        rbm.fit(s).partial_fit(s)
+        rbm.partial_fit(s)
     with pytest.raises(ValueError, match="centered must stay unset"):
         RBM(3, n_epochs=1).fit(s).set_params(centered=True).partial_fit(s)
 

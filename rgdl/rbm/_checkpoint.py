@@ -93,6 +93,8 @@ def machine_parts(rbm: Any) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]
         "key": None if key is None else list(key),
         "history": rbm.history_,
         "spectrum": [[epoch, values] for epoch, values in rbm.spectrum_.items()],
+        "converged": getattr(rbm, "converged_", None),
+        "solver_message": getattr(rbm, "solver_message_", ""),
         "lattice_shape": list(rbm.lattice_shape_),
     }
     arrays: dict[str, npt.NDArray[Any]] = {}
@@ -114,6 +116,8 @@ def machine_state(
         state: dict[str, Any] = {
             "history_": meta["history"],
             "spectrum_": {int(epoch): values for epoch, values in meta["spectrum"]},
+            "converged_": meta.get("converged"),
+            "solver_message_": meta.get("solver_message", ""),
             "lattice_shape_": tuple(meta["lattice_shape"]),
             "n_features_in_": int(arrays["W"].shape[0]),
             "_offsets": None,

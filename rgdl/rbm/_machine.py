@@ -105,6 +105,10 @@ class RBM(Sampler):
         Means of the hidden units over at most 1000 rows, after training.
     hidden_activations_ : ndarray, shape (at most 100, n_hidden)
         E[h | v] of rows of the data, after training.
+    converged_ : bool or None
+        Whether "lbfgs" converged; None with other solvers.
+    solver_message_ : str
+        How "lbfgs" stopped, in SciPy's words; empty with other solvers.
     lattice_shape_ : tuple of int
         Shape of one row of the data.
     n_features_in_ : int
@@ -226,8 +230,10 @@ class RBM(Sampler):
             True. `EarlyStopping` is one, and `LogZTrajectory`, which adds ln Z and the
             likelihood to `history_`.
         checkpoint : path, optional
-            File to which the state is written after every epoch and on Ctrl-C. If it
-            exists, training goes on from it, to the same bits as in one go.
+            File to which the state is written after every epoch and on Ctrl-C; by
+            "lbfgs" after every 500 iterations, where it starts its memory of slopes
+            afresh (more often would slow it down), and at its end. If it exists,
+            training goes on from it, to the same bits as in one go.
 
         Returns
         -------
@@ -246,6 +252,8 @@ class RBM(Sampler):
         -----
         DataWarning
             When units never change, or real values leave the units' range.
+        ConvergenceWarning
+            scikit-learn's, when "lbfgs" runs out of iterations or stops abnormally.
 
         Examples
         --------
@@ -305,7 +313,7 @@ class RBM(Sampler):
         settings = check_settings(self, math.prod(rows.row_shape))
         if settings.solver == "lbfgs":
             raise ValueError(
-                'partial_fit needs solver="sgd" or "exact": L-BFGS cannot go on'
+                'partial_fit needs solver="sgd" or "exact": L-BFGS has no epochs'
             )
         if fresh:
             begin(self, rows, settings, draw_key(self.rng), "features of X", 3)
@@ -356,10 +364,6 @@ class RBM(Sampler):
         settings = check_settings(self, math.prod(rows.row_shape))
         file = stopped = None
         if checkpoint is not None:
-            if settings.solver == "lbfgs":
-                raise ValueError(
-                    'checkpoint needs solver="sgd" or "exact": L-BFGS cannot go on'
-                )
             file = Checkpoint(checkpoint, settings, rows, self.rng)
             stopped = file.read(self)
         if stopped is None:

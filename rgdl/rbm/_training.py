@@ -73,6 +73,8 @@ def begin_optimiser(rbm: Any, rows: Rows, settings: Settings, key: Key) -> None:
         _hidden=random_bits(key, n_chains, n_hidden),
         _offsets=offsets,
         _activity=activity,
+        converged_=None,
+        solver_message_="",
         hidden_means_=np.full(n_hidden, np.nan),
         hidden_activations_=np.empty((0, n_hidden), dtype=real),
     )
@@ -92,17 +94,19 @@ def train(
     """Train until the history has `n_epochs` entries or a callback returns True."""
     callbacks = tuple(callbacks)
 
-    def after_epoch(extra: dict[str, float]) -> bool:
+    def after_epoch(extra: dict[str, float], whole: bool = True) -> bool:
         record(rbm, rows, settings, validation, extra)
         # every callback is asked, also after one that wants to stop
         stop = any([bool(callback(rbm)) for callback in callbacks])
-        if checkpoint is not None:
+        if checkpoint is not None and (whole or stop):
             checkpoint.write(rbm, stopped=stop)
         return stop
 
     begun = len(rbm.history_["epoch"])
     if settings.solver == "lbfgs":
-        minimise(rbm, rows, settings, after_epoch)
+        minimise(rbm, rows, settings, n_epochs, after_epoch)
+        if checkpoint is not None:
+            checkpoint.write(rbm, stopped=True)
     else:
         try:
             while (done := len(rbm.history_["epoch"])) < n_epochs:
