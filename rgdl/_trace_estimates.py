@@ -20,7 +20,7 @@ class TraceEstimates(Mapping[str, Series]):
 
     model: Ising
     _ladder: Series | None
-    _joined: stats.MultiHistogram | None
+    _joined: dict[tuple[str, ...], stats.MultiHistogram]
 
     def mean(self, name: str, *, K: float | None = None) -> Estimate:
         """Mean of one observable, here or reweighted to another coupling.
@@ -53,7 +53,7 @@ class TraceEstimates(Mapping[str, Series]):
             self._one_coupling()
             moments = {**self, **self._moments()}
             return stats.mean(moments[_validate.one_of(name, "name", tuple(moments))])
-        return self._histograms().estimate(None, name, K=K)
+        return self._histograms((name,)).estimate(None, name, K=K)
 
     def cv(self, *, K: float | None = None) -> Estimate:
         """Specific heat per site.
@@ -266,7 +266,7 @@ class TraceEstimates(Mapping[str, Series]):
                     f"the trace must have {_source(name)}, got {list(self)}"
                 )
         if K is not None:
-            return self._histograms().estimate(f, *names, K=K)
+            return self._histograms(names).estimate(f, *names, K=K)
         self._one_coupling()
         return stats.jackknife(f, *(known[name] for name in names))
 
@@ -283,15 +283,21 @@ class TraceEstimates(Mapping[str, Series]):
         assert self.model.K is not None
         return self.model.K
 
-    def _histograms(self) -> stats.MultiHistogram:
-        """Join all couplings; made once."""
-        if self._joined is None:
+    def _histograms(self, names: tuple[str, ...]) -> stats.MultiHistogram:
+        """Join all couplings; made once for the observables of one quantity.
+
+        Only these and the energy decide how many draws are independent: below T_c the
+        sign of m hardly ever turns, which says nothing about the energy.
+        """
+        if names not in self._joined:
             if "energy" not in self or self.model.K is None:
                 raise ValueError(
                     "reweighting needs the energy and a model with a K, got "
                     f"{list(self)} of {self.model!r}"
                 )
-            observables = {**self, **self._moments()}
+            known = {**self, **self._moments()}
+            for name in names:
+                _validate.one_of(name, "name", tuple(known))
             # the energies of integer couplings are integers
             energies = np.round(self.model.n_sites * self["energy"], 6)
             ladder = [self.model.K] if self._ladder is None else self._ladder
@@ -299,12 +305,12 @@ class TraceEstimates(Mapping[str, Series]):
             def split(x: Series) -> list[Series]:
                 return [x] if self._ladder is None else list(x)
 
-            self._joined = stats.MultiHistogram(
+            self._joined[names] = stats.MultiHistogram(
                 split(energies),
                 np.asarray(ladder),
-                {name: split(x) for name, x in observables.items()},
+                {name: split(known[name]) for name in names},
             )
-        return self._joined
+        return self._joined[names]
 
 
 def _binder(m2: float, m4: float) -> float:

@@ -58,11 +58,12 @@ def _start_words(
 ) -> npt.NDArray[np.uint64]:
     if start == "up":
         return np.full((n_blocks, n_K, n_sites, 8), 2**64 - 1, dtype=np.uint64)
-    words = [
-        _core.stream_planes(key, _core.PURPOSE_START, block, n_K * n_sites)
-        for block in range(n_blocks)
-    ]
-    return np.array(words).reshape(n_blocks, n_K, n_sites, 8)
+    # all at once, so that what does not fit is refused before any work
+    words = np.empty((n_blocks, n_K, n_sites, 8), dtype=np.uint64)
+    for block in range(n_blocks):
+        planes = _core.stream_planes(key, _core.PURPOSE_START, block, n_K * n_sites)
+        words[block] = planes.reshape(n_K, n_sites, 8)
+    return words
 
 
 def temper(

@@ -124,7 +124,7 @@ class Trace(TraceEstimates):
         self.burn_in = _validate.count(burn_in, "burn_in", least=0)
         self.key = tuple(int(word) for word in key)
         self.info = dict(info or {})
-        self._joined: stats.MultiHistogram | None = None
+        self._joined: dict[tuple[str, ...], stats.MultiHistogram] = {}
 
     @classmethod
     def of(cls, model: Ising, s: npt.ArrayLike, **parameters: Any) -> Self:

@@ -270,9 +270,9 @@ def test_bad_arguments_are_named(tmp_path):
         run(model, start="down")
     with pytest.raises(ValueError, match="start must have shape"):
         run(model, start=np.ones((3, 4, 4)))
-    with pytest.raises(ValueError, match="start must hold spins .* got 0 and 1"):
+    with pytest.raises(ValueError, match=r"start must hold spins .* got 0 and 1"):
         run(model, start=np.ones((20, 4, 4), dtype=bool))
-    with pytest.raises(ValueError, match="start must hold spins .* got only 0"):
+    with pytest.raises(ValueError, match=r"start must hold spins .* got only 0"):
         run(model, start=np.zeros((20, 4, 4)))
     with pytest.raises(ValueError, match="draws must be at least 2"):
         run(model, draws=1)

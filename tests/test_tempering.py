@@ -86,6 +86,17 @@ def test_bad_ladders(ladder, message):
         rgdl.temper(rgdl.Ising(4, K=1), ladder, draws=1)
 
 
+@pytest.mark.parametrize("start", ["random", "up"])
+@pytest.mark.parametrize("chains", [10**13, 2**62])
+def test_too_many_chains_are_refused_at_once(chains, start, monkeypatch):
+    """Before any block is made, naming the bytes (or the size, where none would do)."""
+    monkeypatch.setattr("rgdl._core.stream_planes", None)
+    with pytest.raises((MemoryError, ValueError), match=r"allocate .*iB|too big"):
+        rgdl.temper(
+            rgdl.Ising((8, 8), K=1), [0.1, 0.2], chains=chains, draws=2, start=start
+        )
+
+
 def test_reduced_couplings_have_no_K():
     couplings = rgdl.Couplings.from_table(np.arange(16.0))
     with pytest.raises(ValueError, match="must have a K"):

@@ -63,6 +63,27 @@ def test_derived_quantities_agree_with_exact_ones(K):
 
 
 @pytest.mark.stat
+def test_the_sign_of_m_does_not_count_for_the_energy():
+    """16x16 at K = 0.5: chains keep their phase, so <m> is not reliable at 0.495. The
+    energy, Cv and |m| are, within 4 sigma of the exact ones, with errors no larger than
+    without m in the trace. One histogram with all series (the twin) is not."""
+    model = rgdl.Ising((16, 16), K=0.5)
+    trace = rgdl.simulate(model, chains=256, draws=100, method="local", rng=1)
+    exact = rgdl.exact.kaufman((16, 16), 0.495)
+    assert not trace.mean("magnetization", K=0.495).reliable
+    assert close(trace.mean("energy", K=0.495), exact.energy)
+    assert close(trace.cv(K=0.495), exact.specific_heat)
+    assert trace.mean("|magnetization|", K=0.495).reliable
+    assert trace.reweight(0.495)["binder"].reliable
+    alone = rgdl.Trace({"energy": trace["energy"]}, model=model)
+    assert trace.mean("energy", K=0.495) == alone.mean("energy", K=0.495)
+    series = [256 * trace["energy"]]
+    observables = {name: [trace[name]] for name in trace}
+    joined = rgdl.stats.MultiHistogram(series, [0.5], observables)
+    assert not joined.estimate(None, "energy", K=0.495).reliable
+
+
+@pytest.mark.stat
 @pytest.mark.parametrize("K", [None, 0.36])
 def test_specific_heat_in_a_field_is_the_variance_of_h(K):
     """4x4, h = 0.05 against enumeration; leaving the field out must fail."""
