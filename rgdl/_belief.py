@@ -73,4 +73,5 @@ def likelihood_bound(
     per_row = total / draws - log_z.value
     spread = float(passes.std(ddof=1)) / math.sqrt(draws) if draws > 1 else math.nan
     error = math.hypot(spread if len(layers) > 1 else 0.0, log_z.error)
-    return Measured(float(per_row.mean()), error, log_z.reliable), per_row
+    reliable = log_z.reliable and math.isfinite(error)
+    return Measured(float(per_row.mean()), error, reliable), per_row

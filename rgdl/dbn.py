@@ -265,7 +265,8 @@ class DBN(BeliefSampler, TransformerMixin, BaseEstimator):
         Returns
         -------
         Measured
-            In nats per row. With a single layer it is the log-likelihood itself.
+            In nats per row. With a single layer it is the log-likelihood itself; with
+            more, a single draw has no error: nan, not reliable.
 
         Raises
         ------

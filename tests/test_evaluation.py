@@ -165,6 +165,83 @@ def test_bond_machine_gives_back_its_coupling():
     assert abs(rbm.couplings_at((1, 1)).value) < 1e-12
 
 
+@pytest.mark.parametrize("scale", [0.3, 0.8])
+def test_gaussian_error_has_the_size_of_the_error(scale):
+    """120 pairs: the stated error is above most true ones, yet of their size."""
+    rbm = random_machine("spin", 16, 10, scale=scale)
+    table = rbm.effective_couplings("exact").coefficients()
+    pairs = np.array(list(itertools.combinations(range(16), 2)))
+    truth = table[(1 << pairs).sum(axis=1)]
+    for n_exact in (0, 1, 2, 4):
+        J = rbm.effective_couplings("gaussian", n_exact=n_exact)
+        off = np.abs(J.pairs[tuple(pairs.T)] - truth)
+        stated = J.pairs_error[tuple(pairs.T)]
+        assert np.array_equal(J.pairs_error, J.pairs_error.T)
+        ratio = math.sqrt((off**2).mean() / (stated**2).mean())
+        assert 0.02 < ratio < 1.5, (n_exact, ratio)
+        assert (off < 4 * stated).mean() > 0.8, (n_exact, (off < 4 * stated).mean())
+    small = random_machine("spin", 8, 3)
+    everything = small.effective_couplings("gaussian", n_exact=6)
+    assert not everything.pairs_error.any()
+
+
+def test_coupling_at_tells_spread_from_error():
+    """A machine without the torus' symmetry: spread is not an error of the method."""
+    rbm = random_machine("spin", 12, 6, scale=0.8)
+    table = rbm.effective_couplings("exact").coefficients()
+    rbm.lattice_shape_ = (3, 4)
+    sites = np.arange(12).reshape(3, 4)
+    pairs = (1 << sites) + (1 << np.roll(sites, -1, axis=1))
+    truth = table[pairs.ravel()]
+    at = rbm.couplings_at((0, 1), n_exact=10)
+    assert abs(at.value - truth.mean()) < 1e-12
+    assert abs(at.spread - truth.std()) < 1e-12
+    assert (at.error, at.reliable) == (0, True)
+    rough = rbm.couplings_at((0, 1))
+    assert 0 < rough.error < rough.spread / 3
+    assert abs(rough.value - truth.mean()) < 4 * rough.error
+    few = np.where(np.arange(16) % 3 == 0, 3.0, 0.05)[:, None]
+    peaked = RBM.from_weights(few, np.zeros(16), [20.0])
+    peaked.lattice_shape_ = (4, 4)
+    assert not peaked.couplings_at((0, 1), n_exact=6).reliable
+
+
+def test_couplings_are_averaged_over_the_torus_only_if_asked():
+    """Against the table of -F by its defining sums, over every set of sites."""
+    rbm = random_machine("spin", 6, 4, scale=0.8)
+    rbm.lattice_shape_ = (2, 3)
+    v = all_states(6, "spin")
+    sets = v[:, None, :] > 0  # row S of all_states is the set of its up spins
+    products = np.where(sets, v[None], 1).prod(axis=2)
+    truth = products @ -rbm.free_energy(v) / 64
+    own = rbm.effective_couplings("exact", averaged=False)
+    assert np.allclose(own.coefficients(), truth, atol=1e-13)
+    assert own.shape is None
+    mean = rbm.effective_couplings("exact")
+    off = np.abs(mean.coefficients() - truth).max()
+    assert off > 0.1
+    assert abs(off - mean.spread.max()) < 1e-12
+    with pytest.raises(TypeError, match="averaged must be a bool"):
+        rbm.effective_couplings("exact", averaged="no")
+
+
+def test_errors_that_are_not_known_are_not_reliable():
+    rbm = random_machine("spin")
+    v = all_states(6, "spin")
+    for one, other in ((v[:1], v[1:2]), (v[:1], v), (v, v[:1])):
+        gap = rbm.free_energy_gap(one, other)
+        assert math.isnan(gap.error)
+        assert not gap.reliable
+    assert rbm.free_energy_gap(v[:2], v[2:9]).reliable
+    dbn = DBN((4, 3))
+    dbn.layers_ = [random_machine("spin", 6, 4), random_machine("spin", 4, 3)]
+    dbn.lattice_shape_, dbn.n_features_in_ = (6,), 6
+    single = dbn.log_likelihood_bound(v, draws=1, rng=0)
+    assert math.isnan(single.error)
+    assert not single.reliable
+    assert dbn.log_likelihood_bound(v, draws=2, rng=0).reliable
+
+
 # ---- chains ----
 
 
@@ -329,3 +406,65 @@ def test_receptive_fields_on_the_torus():
     assert np.allclose(rolled.radius[0], receptive.field_sizes(fields).radius[0])
     with pytest.raises(ValueError, match="fields must be finite"):
         receptive.field_sizes([[np.nan, 1.0]])
+
+
+# ---- what is refused ----
+
+
+def test_what_is_no_answer_is_refused():
+    s = rgdl.sample(rgdl.Ising((4, 4), K=0.4), 60, rng=0)
+    rbm = RBM(4, n_epochs=1, rng=0, progress=False).fit(s)
+    with pytest.raises(ValueError, match=r"model must have shape \(4, 4\)"):
+        rbm.kl(rgdl.Ising((2, 8), K=0.4))
+    for ask in (
+        lambda: rbm.log_likelihood(s, log_z=3.0),
+        lambda: rbm.kl(rgdl.Ising((4, 4), K=0.4), log_z=3.0),
+    ):
+        with pytest.raises(
+            TypeError, match=r"log_z must be a rgdl.rbm.LogZ, got float"
+        ):
+            ask()
+    with pytest.raises(TypeError, match="every step of displacement must be an int"):
+        rbm.couplings_at((0.5, 0))
+    with pytest.raises(TypeError, match="displacement must be a tuple"):
+        rbm.couplings_at(1)
+    mask = np.ones((4, 4), dtype=bool)
+    for clamp in ((mask, np.ones((2, 8))), (np.ones((2, 8), bool), s[0])):
+        with pytest.raises(ValueError, match=r"of clamp must .* shape \(4, 4\)"):
+            rbm.sample(2, steps=1, clamp=clamp)
+    for good in (s[0], s[0].ravel(), s[:2], s[:2].reshape(2, 16)):
+        assert np.array_equal(
+            rbm.sample(2, steps=1, clamp=(mask, good)).reshape(2, 16),
+            np.broadcast_to(np.reshape(good, (-1, 16)), (2, 16)),
+        )
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        RBM(4, n_epochs=1).fit(s, validation=s[:0])
+    with pytest.raises(TypeError, match="callbacks must be a list"):
+        RBM(4, n_epochs=1).fit(s, callbacks=lambda m: False)
+
+
+@pytest.mark.parametrize("solver", ["sgd", "exact", "lbfgs"])
+def test_weights_of_infinite_sum_are_refused(solver):
+    s = rgdl.sample(rgdl.Ising((2, 2), K=0.4), 60, rng=0)
+    with pytest.raises(ValueError, match="sample_weight must have a finite sum"):
+        RBM(2, n_epochs=1, solver=solver).fit(s, sample_weight=np.full(60, 1e308))
+
+
+@pytest.mark.parametrize("name", ["W_", "b_", "c_"])
+def test_parameters_that_are_no_numbers_are_refused(name):
+    v = all_states(6, "spin")
+    for ask in (
+        lambda m: m.transform(v),
+        lambda m: m.free_energy(v),
+        lambda m: m.score_samples(v),
+        lambda m: m.log_partition(),
+        lambda m: m.log_partition("ais"),
+        lambda m: m.sample(2),
+        lambda m: m.gibbs(v),
+        lambda m: m.temper(chains=2, draws=2),
+        lambda m: m.effective_couplings(),
+    ):
+        rbm = random_machine("spin")
+        getattr(rbm, name).flat[0] = np.nan
+        with pytest.raises(ValueError, match="W_, b_ and c_ must be finite"):
+            ask(rbm)

@@ -128,12 +128,13 @@ def clamp_mask(
         raise TypeError(f"clamp must be (mask, values), got {clamp!r}")
     n = math.prod(lattice_shape)
     mask, values = (np.asarray(part) for part in clamp)
-    if mask.dtype != np.bool_ or mask.size != n:
+    shapes = (lattice_shape, (n,))
+    if mask.dtype != np.bool_ or mask.shape not in shapes:
         raise ValueError(
             f"the mask of clamp must be bool of shape {lattice_shape}, got "
             f"{mask.dtype} of shape {mask.shape}"
         )
-    if values.size not in (n, n_rows * n):
+    if values.shape not in (*shapes, *((n_rows, *shape) for shape in shapes)):
         raise ValueError(
             f"the values of clamp must have shape {lattice_shape} or "
             f"{(n_rows, *lattice_shape)}, got {values.shape}"

@@ -1,5 +1,6 @@
 """Rows on their way into a machine: packed bits if two-valued, real values if not."""
 
+import math
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -62,7 +63,7 @@ def read_rows(
     if X.ndim > 2:
         array = np.asarray(X)
         row_shape = array.shape[1:]
-        X = array.reshape(array.shape[0], -1)
+        X = array.reshape(array.shape[0], math.prod(row_shape))
     rows = validate_data(
         estimator, X, reset=reset, dtype="numeric", ensure_all_finite=True
     )
@@ -117,6 +118,10 @@ def read_weights(rows: Rows, sample_weight: npt.ArrayLike | None) -> Rows:
     kept = weights > 0
     if not kept.any():
         raise ValueError("sample_weight must have at least one positive weight")
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not math.isfinite(total):
+        raise ValueError("sample_weight must have a finite sum, got inf")
     if kept.all():
         kept = slice(None)
     return Rows(

@@ -27,8 +27,10 @@ from rgdl.rbm._moments import Parameters
 
 __all__ = [
     "EXACT_VISIBLE",
+    "CouplingAt",
     "PairCouplings",
     "exact_couplings",
+    "gaussian_error",
     "gaussian_pairs",
     "low_degree_pairs",
     "spin_parameters",
@@ -53,6 +55,10 @@ class PairCouplings:
         Symmetric, zero diagonal: -H = sum_{i<j} pairs[i, j] s_i s_j + field . s + ...
     lattice_shape : tuple of int
     method : str
+    pairs_error : ndarray of float64, shape (n_visible, n_visible)
+        0 where the pairs are exact to rounding. Of "gaussian" the change that two
+        weights fewer in the exact sum make (two more, where there are none fewer): a
+        size of the error that is left, no bound.
 
     Examples
     --------
@@ -66,6 +72,7 @@ class PairCouplings:
     pairs: Floats
     lattice_shape: tuple[int, ...]
     method: str
+    pairs_error: Floats
 
     def by_displacement(self) -> Floats:
         """Pair couplings by displacement on the torus, means over all translations.
@@ -88,6 +95,41 @@ class PairCouplings:
         index = np.ravel_multi_index(tuple(step), shape).ravel()
         total = np.bincount(index, weights=self.pairs.ravel())
         return np.asarray((total / len(self.field)).reshape(shape))
+
+
+@dataclass(frozen=True)
+class CouplingAt:
+    """Mean pair coupling at one displacement.
+
+    Attributes
+    ----------
+    value : float
+        Mean over all translations.
+    spread : float
+        Standard deviation over the translations: how far the machine is from having
+        one coupling there.
+    error : float
+        Of the mean: the change that two weights fewer in the exact sums make (two
+        more, where there are none fewer); 0 where all weights are summed.
+    reliable : bool
+        False when the error exceeds a tenth of the couplings' root mean square.
+
+    Examples
+    --------
+    >>> import rgdl
+    >>> machine = rgdl.RBM.from_ising(rgdl.Ising((6, 6), K=0.3))
+    >>> print(machine.couplings_at((0, 1)))
+    0.3 +- 0, spread 0
+    """
+
+    value: float
+    spread: float
+    error: float
+    reliable: bool
+
+    def __str__(self) -> str:
+        doubt = "" if self.reliable else " (not reliable)"
+        return f"{self.value:.6g} +- {self.error:.2g}, spread {self.spread:.2g}{doubt}"
 
 
 def spin_parameters(parameters: Parameters, spin: bool) -> Parameters:
@@ -198,3 +240,23 @@ def gaussian_pairs(
             )
             result[first : first + block] += (quarter.mean(axis=1) @ weight) / 4
     return result
+
+
+def gaussian_error(
+    parameters: Parameters,
+    spin: bool,
+    pairs: npt.NDArray[np.integer[Any]],
+    values: Floats,
+    *,
+    n_exact: int = 4,
+) -> Floats:
+    """Change of the pairs' `values` when two weights fewer are summed, signed.
+
+    Two more where there are none fewer. Units with at most `n_exact` weights besides
+    the pair change nothing; where all are such the values are exact.
+    """
+    degree = int((parameters.W != 0).sum(axis=0).max())
+    if n_exact >= min(degree, len(parameters.b) - 2):
+        return np.zeros(len(pairs))
+    other = n_exact - 2 if n_exact >= 2 else n_exact + 2
+    return values - gaussian_pairs(parameters, spin, pairs, n_exact=other)

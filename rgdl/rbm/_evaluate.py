@@ -31,9 +31,9 @@ class Measured:
     Attributes
     ----------
     value, error : float
-        In nats; error 0 where the value is exact to rounding.
+        In nats; error 0 where the value is exact to rounding, nan where it is unknown.
     reliable : bool
-        False when an estimate that went into it is not.
+        False when an estimate that went into it is not, or the error is unknown.
 
     Examples
     --------

@@ -29,6 +29,11 @@ _AUTO_TERMS = 1 << 31  # states times units that "auto" enumerates: some seconds
 _CHUNK = 2048
 
 
+def _check_log_z(log_z: LogZ | None) -> None:
+    if log_z is not None and not isinstance(log_z, LogZ):
+        raise TypeError(f"log_z must be a rgdl.rbm.LogZ, got {type(log_z).__name__}")
+
+
 class Evaluated(Layer):
     """A layer that is judged: by free energies, partition function, likelihoods."""
 
@@ -36,7 +41,7 @@ class Evaluated(Layer):
 
     @property
     def _parameters(self) -> Parameters:
-        check_is_fitted(self, "W_")
+        self._check_finite()
         return Parameters(self.W_, self.b_, self.c_)
 
     @property
@@ -202,6 +207,7 @@ class Evaluated(Layer):
         True
         """
         check_is_fitted(self, "W_")
+        _check_log_z(log_z)
         mean = float(self.free_energy(X).mean())
         if log_z is None:
             log_z = self.log_partition(rng=rng)
@@ -265,7 +271,8 @@ class Evaluated(Layer):
         -------
         Measured
             A gap that grows while training goes on means over-fitting; ln Z drops out
-            (Hinton, UTML TR 2010-003, section 6).
+            (Hinton, UTML TR 2010-003, section 6). A single row on either side has no
+            error: nan, not reliable.
 
         Raises
         ------
@@ -282,10 +289,11 @@ class Evaluated(Layer):
         True
         """
         seen, unseen = self.free_energy(X), self.free_energy(validation)
-        variance = seen.var() / len(seen) + unseen.var() / len(unseen)
-        return Measured(
-            float(unseen.mean() - seen.mean()), math.sqrt(float(variance)), True
-        )
+        gap = float(unseen.mean() - seen.mean())
+        if min(len(seen), len(unseen)) < 2:
+            return Measured(gap, math.nan, False)
+        variance = seen.var(ddof=1) / len(seen) + unseen.var(ddof=1) / len(unseen)
+        return Measured(gap, math.sqrt(float(variance)), True)
 
     def kl(
         self,
@@ -315,7 +323,8 @@ class Evaluated(Layer):
         Raises
         ------
         ValueError, TypeError
-            When the model has another number of sites, or no exact ln Z.
+            When the model has another number of sites or, where the machine knows its
+            lattice, another shape; or no exact ln Z.
 
         Examples
         --------
@@ -326,6 +335,10 @@ class Evaluated(Layer):
         """
         if not isinstance(model, Ising):
             raise TypeError(f"model must be a rgdl.Ising, got {type(model).__name__}")
+        _check_log_z(log_z)
+        shape = self.lattice_shape_
+        if len(shape) > 1 and model.shape != shape:
+            raise ValueError(f"model must have shape {shape}, got {model.shape}")
         generator = np.random.default_rng(draw_key(rng).tolist())
         parameters = self._parameters
         if log_z is None:

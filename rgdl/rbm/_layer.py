@@ -189,6 +189,12 @@ class Layer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     def _low(self) -> int:
         return -1 if self.units == "spin" else 0
 
+    def _check_finite(self) -> None:
+        """Refuse parameters that were set, since the fit, to what is no number."""
+        check_is_fitted(self, "W_")
+        if not all(np.isfinite(a).all() for a in (self.W_, self.b_, self.c_)):
+            raise ValueError("W_, b_ and c_ must be finite")
+
     def _unpack(self, bits: npt.NDArray[np.uint64], n: int | None = None) -> Any:
         rows = np.ascontiguousarray(bits)
         values = _core.unpack(rows, n or self.n_features_in_, self._low)
@@ -257,7 +263,7 @@ class Layer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
         >>> rbm.transform([[1, 1, 1, -1]]).round(3)
         array([[0.991, 0.991, 0.   , 0.   ]])
         """
-        check_is_fitted(self, "W_")
+        self._check_finite()
         rows = read_rows(self, X, self.units, reset=False)
         if rows.bits is not None:
             return self._mean(rows.bits, to_hidden=True)

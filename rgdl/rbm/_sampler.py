@@ -34,6 +34,7 @@ class Sampler(Coupled):
         progress: ProgressLike = False,
     ) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
         """Packed states of both layers after the half-steps; `bits` is not touched."""
+        self._check_finite()
         n_visible, n_hidden = self.W_.shape
         empty = n_hidden if from_visible else n_visible
         other = np.zeros((bits.shape[0], -(-empty // 64)), dtype=np.uint64)

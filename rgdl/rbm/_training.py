@@ -92,6 +92,8 @@ def train(
     checkpoint: Checkpoint | None = None,
 ) -> None:
     """Train until the history has `n_epochs` entries or a callback returns True."""
+    if callable(callbacks):
+        raise TypeError("callbacks must be a list of callables, got a single one")
     callbacks = tuple(callbacks)
 
     def after_epoch(extra: dict[str, float], whole: bool = True) -> bool:
