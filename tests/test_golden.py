@@ -11,6 +11,7 @@ SQUARE = rgdl.Ising((16, 16), K=0.42)
 FIELD = rgdl.Ising((6, 8), K=-0.3, h=0.2)
 CUBE = rgdl.Ising((4, 5, 6), K=0.2)
 GLASS = rgdl.Ising(9, K=0.7, couplings={1: 1.0, 2: -0.5, ((1,), (2,)): 0.3}, h=0.1)
+FRUSTRATED = rgdl.Ising(9, K=1, couplings={1: 1.0, 2: -0.5})
 METHODS = ("local", "heatbath", "metropolis", "swendsen-wang", "wolff")
 
 
@@ -56,6 +57,58 @@ GOLDEN = {
     "square perfect": 2506016225,
     "ladder": 1180052516,
 }
+
+
+def rows(model, method):
+    return rgdl.sample(model, 24, method=method, burn_in=9, rng=17)
+
+
+def density():
+    found = rgdl.wang_landau(FRUSTRATED, walkers=4, log_f=0.01, rng=17)
+    return np.round([found.log_g, found.errors], 6)  # logarithms are of the libm
+
+
+OTHERS = {
+    **{f"square {name}": lambda name=name: rows(SQUARE, name) for name in METHODS},
+    **{f"cube {name}": lambda name=name: rows(CUBE, name) for name in METHODS},
+    **{f"glass {name}": lambda name=name: rows(GLASS, name) for name in METHODS[:3]},
+    "square after the table": lambda: rgdl.sample(SQUARE, 24, rng=17),
+    "glass after a pilot": lambda: rgdl.sample(GLASS, 24, rng=17),
+    "field after a pilot": lambda: rgdl.sample(
+        rgdl.Ising((6, 8), K=-1, h=3.4), 24, rng=17
+    ),
+    "square perfect": lambda: rgdl.sample(
+        rgdl.Ising((8, 8), K=0.3), 24, method="perfect", rng=17
+    ),
+    "density": density,
+}
+GOLDEN_OTHERS = {
+    "square local": 2859637240,
+    "square heatbath": 3608936751,
+    "square metropolis": 3870805464,
+    "square swendsen-wang": 472973691,
+    "square wolff": 198380850,
+    "cube local": 4122773596,
+    "cube heatbath": 3494386579,
+    "cube metropolis": 1663601358,
+    "cube swendsen-wang": 719655869,
+    "cube wolff": 1403538652,
+    "glass local": 2649712306,
+    "glass heatbath": 3571809727,
+    "glass metropolis": 360189828,
+    "square after the table": 1902918615,
+    "glass after a pilot": 2163817236,
+    "field after a pilot": 2605513889,
+    "square perfect": 490151451,
+    "density": 1432331003,
+}
+
+
+@pytest.mark.filterwarnings("ignore:burn_in=")
+@pytest.mark.parametrize("name", OTHERS)
+def test_replay_of_rows_and_densities(name, simd):
+    crc = zlib.crc32(np.ascontiguousarray(OTHERS[name]()).tobytes())
+    assert crc == GOLDEN_OTHERS[name]
 
 
 @pytest.mark.filterwarnings("ignore:burn_in=")
