@@ -139,10 +139,9 @@ def _bond_machine_ais() -> Timer:
 
 
 _NOTE = "float32, packing of the data included; time is that of its batches"
-# by counts of instructions and of cycles in the parts of a step, one core
 _PROFILE = (
-    "5.0 M additions of table rows a batch; on a 2.5 GHz Xeon, AVX-512, the kernel "
-    "makes 2.3 to 2.5 of the 4.16 loads-and-additions a ns that a cycle allows; "
+    "5.0 M table additions a batch; the kernel "
+    "reaches 2.3 to 2.5 of 4.16 loads-and-additions a ns; "
     "additions take 61 % of a batch, filling tables and 16 x 16 turns 13 %, units 7 %, "
     "start and finish of the step 8 %"
 )
