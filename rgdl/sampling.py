@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl import _core, _validate
-from rgdl._backends import STARTS, ClusterBackend
+from rgdl._backends import STARTS, ClusterBackend, cluster_start
 from rgdl._equilibrium import (
     CLUSTER,
     METHODS,
@@ -44,8 +44,9 @@ class SampleInfo:
         Sweeps from the start to the configuration that is returned.
     start : str
         "random" (independent fair spins), "ordered" or "staggered" (all up or all
-        down by a keyed coin per row, times the sublattice sign if staggered), "up"
-        (clusters); "coupled" for "perfect", which starts from all.
+        down by a keyed coin per row, times the sublattice sign if staggered), with
+        clusters "up" or "staggered" without a coin; "coupled" for "perfect", which
+        starts from all.
     key : tuple of int
         The 256-bit key that was drawn; ``rng=info.key`` gives the same bits.
 
@@ -116,9 +117,11 @@ def _terms_rows(
 def _cluster_rows(
     model: Ising, n: int, info: SampleInfo, key: Key, workers: int, update: _Update
 ) -> _Spins:
-    """Rows of a plain model by clusters, each from a chain of its own."""
+    """Rows by clusters, each from a chain of its own."""
     purpose = _core.PURPOSE_SAMPLE
-    chains = ClusterBackend(model, info.method, n, "up", key, workers, purpose)
+    chains = ClusterBackend(
+        model, info.method, n, cluster_start(model, n), key, workers, purpose
+    )
     if info.burn_in:
         chains.run(1, info.burn_in, (), update)
     return chains.spins()
@@ -148,6 +151,13 @@ def _perfect(
     )
 
 
+def _short(sweeps: int, table: int) -> str:
+    """Say that a burn-in is too short; empty where it is not."""
+    if sweeps >= table // 3:
+        return ""
+    return f"burn_in={sweeps} is short for this model; about {table} sweeps are safe"
+
+
 def _plan(
     model: Ising,
     method: str,
@@ -163,16 +173,16 @@ def _plan(
         method = choose(model, series=False) if method == "auto" else method
         table = burn_in_sweeps(model.shape, K, method)
         sweeps = table if burn_in is None else burn_in
-        start = "up" if method in CLUSTER else start_of(model.shape, K, h)[0]
-        reason = doubt(model, method)
-        if sweeps < table // 3:
-            reason = (
-                f"burn_in={sweeps} is short for this model; about {table} sweeps are "
-                "safe"
-            )
+        clusters = "up" if K >= 0 else "staggered"
+        start = clusters if method in CLUSTER else start_of(model.shape, K, h)[0]
+        reason = _short(sweeps, table) or doubt(model, method)
         return SampleInfo(method, sweeps, start, words), reason
     if method in CLUSTER:
-        model._plain(f"method={method!r} draws from")
+        K, _ = model._uniform(f"method={method!r} draws from")
+        table = burn_in_sweeps(model.shape, K, method)
+        sweeps = table if burn_in is None else burn_in
+        start = "up" if K >= 0 else "staggered"
+        return SampleInfo(method, sweeps, start, words), _short(sweeps, table)
     method = "local" if method == "auto" else method
     if burn_in is not None:
         return SampleInfo(method, burn_in, "random", words), ""
@@ -236,8 +246,8 @@ def sample(
     Parameters
     ----------
     model : Ising
-        What to sample. Every model has local updates; clusters and "perfect" need
-        nearest neighbours that are periodic along every axis, in a uniform field.
+        What to sample. Every model has local updates; clusters need nearest neighbours
+        in a uniform field, and "perfect" also axes that are all periodic.
     n : int
         Number of configurations.
     method : str
@@ -253,7 +263,7 @@ def sample(
         - "local" is Metropolis with every eighth sweep heat bath, which mends that.
         - "swendsen-wang" and "wolff" turn whole clusters (Phys. Rev. Lett. 58, 86
           (1987); 62, 361 (1989)): hardly any critical slowing down. Antiferromagnets
-          need even extents.
+          need even extents along periodic axes.
         - "perfect" is monotone coupling from the past (Propp and Wilson, Random Struct.
           Alg. 9, 223 (1996)): exact, without any burn-in, for ferromagnets and for
           antiferromagnets on even extents; affordable above T_c.

@@ -72,8 +72,8 @@ def simulate(
     Parameters
     ----------
     model : Ising
-        Every model has local updates; clusters and "perfect" need nearest neighbours
-        that are periodic along every axis, in a uniform field.
+        Every model has local updates; clusters need nearest neighbours in a uniform
+        field, and "perfect" also axes that are all periodic.
     chains : int
         Independent chains. Local methods run whole blocks of 512, but for up to 128
         lattices with one axis a multiple of 64 (at least 128) and another one of 8 (at
@@ -228,7 +228,9 @@ def _method(model: Ising, method: str) -> str:
     """Resolve "auto"; refuse what the model cannot have."""
     if model._is_nearest_neighbour:
         return choose(model, series=True) if method == "auto" else method
-    if method in CLUSTER or method == "perfect":
+    if method in CLUSTER:
+        model._uniform(f"method={method!r} runs")
+    if method == "perfect":
         model._plain(f"method={method!r} runs")
     return "local" if method == "auto" else method
 
@@ -246,6 +248,9 @@ def _equilibrium(
         K, _ = model._plain("")
         reason = doubt(model, method)
         sweeps = burn_in_sweeps(model.shape, K, method)
+    elif method in CLUSTER:
+        K, _ = model._uniform("")
+        return burn_in_sweeps(model.shape, K, method), first
     elif resumed is not None:
         return int(resumed["burn_in"]), first
     else:
