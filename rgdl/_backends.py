@@ -21,6 +21,7 @@ __all__ = [
     "FoldBackend",
     "LocalBackend",
     "TermsBackend",
+    "cluster_start",
     "folds",
 ]
 
@@ -77,8 +78,11 @@ def _first_spins(
     if not isinstance(start, str):
         return start
     n, purpose = model.n_sites, _core.PURPOSE_START
-    K, h = model._plain("")
+    K, h = model._uniform("")
     kind, p_up = start_of(model.shape, K, h) if start == "auto" else (start, 0.5)
+    if kind == "random" and start == "auto" and K < 0 and not model._is_torus:
+        # odd open extents do not frustrate: as the ferromagnet, on sublattices
+        kind = start_of(model.shape, -K, 0.0)[0].replace("ordered", "staggered")
     spins = np.ones((chains, n), dtype=np.int8)
     if start == "up":
         return spins
@@ -91,8 +95,22 @@ def _first_spins(
     coins = coins.reshape(1, -1)
     spins *= _core.unpack(coins, coins.size * 64, -1)[0, :chains, None]
     if kind == "staggered":
-        spins[:, np.indices(model.shape).sum(axis=0).ravel() % 2 == 1] *= -1
+        spins *= _sublattices(model.shape)
     return spins
+
+
+def _sublattices(shape: tuple[int, ...]) -> npt.NDArray[np.int8]:
+    """+1 and -1 by the parity of the coordinates, flat."""
+    signs: npt.NDArray[np.int8] = np.ones(math.prod(shape), dtype=np.int8)
+    signs[np.indices(shape).sum(axis=0).ravel() % 2 == 1] = -1
+    return signs
+
+
+def cluster_start(model: Ising, chains: int) -> npt.NDArray[np.int8]:
+    """One of the ground states; Wolff's clusters would take long to find it."""
+    K, _ = model._uniform("")
+    ground = np.ones(model.n_sites, np.int8) if K >= 0 else _sublattices(model.shape)
+    return np.tile(ground, (chains, 1))
 
 
 class LocalBackend:
@@ -325,7 +343,7 @@ class ClusterBackend:
         improved: bool,
         update: _Update,
     ) -> tuple[npt.NDArray[Any], ...]:
-        K, h = self._model._plain("")
+        K, h = self._model._uniform("")
         return _core.cluster_simulate(
             self._model.shape,
             K,
@@ -339,6 +357,7 @@ class ClusterBackend:
             improved,
             self._workers,
             update,
+            self._model.periodic,
         )
 
     def turn(self) -> None:

@@ -294,6 +294,7 @@ def cluster_simulate(
     improved: bool,
     workers: int,
     progress: Progress,
+    periodic: tuple[bool, ...] | None = None,
 ) -> tuple[
     npt.NDArray[np.int64],
     npt.NDArray[np.int64],

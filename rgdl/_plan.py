@@ -30,8 +30,9 @@ class Plan:
 def resolve(model: Ising, method: str, *, series: bool) -> str:
     """Resolve "auto"; refuse what the model cannot have."""
     if method in CLUSTER:
-        K, _ = model._plain(f"method={method!r} is for")
-        if K < 0 and any(extent % 2 for extent in model.shape):
+        K, _ = model._uniform(f"method={method!r} is for")
+        around = zip(model.shape, model.periodic, strict=True)
+        if K < 0 and any(extent % 2 and closed for extent, closed in around):
             raise ValueError(
                 f"method={method!r} needs even extents for K < 0, got K={K:g} on shape "
                 f'{model.shape}: the lattice is frustrated; use method="local"'
@@ -59,10 +60,13 @@ def plan(
     """
     known, start, reasons = tabulated(model), "random", []
     least, table = FIRST_WINDOW, 0
-    if model._is_nearest_neighbour:
-        K, h = model._plain("")
+    if method in CLUSTER and not model._is_nearest_neighbour:
+        known = True  # open axes take the table of the torus
+    if model._is_nearest_neighbour or method in CLUSTER:
+        K, h = model._uniform("")
         start, _ = start_of(model.shape, K, h)
-        reasons.append(doubt(model, method))
+        if model._is_nearest_neighbour:
+            reasons.append(doubt(model, method))
         table = burn_in_sweeps(model.shape, K, method)
         least = table // 3 if known else least
     if burn_in is not None:

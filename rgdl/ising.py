@@ -226,12 +226,19 @@ class Ising:
         """Whether this is the plain model: a torus in a uniform field."""
         return self._is_torus and isinstance(self._h, float)
 
+    def _uniform(self, purpose: str) -> tuple[float, float]:
+        """K and h of a model with clusters; an error that says which, for any other."""
+        if self._given is None and isinstance(self._h, float):
+            assert self._K is not None
+            return self._K, self._h
+        raise ValueError(
+            f"{purpose} nearest-neighbour models in a uniform field; got {self!r}"
+        )
+
     def _plain(self, purpose: str) -> tuple[float, float]:
         """K and h of a plain model; an error that names what works for any other."""
         if self._is_nearest_neighbour:
-            assert self._K is not None
-            assert isinstance(self._h, float)
-            return self._K, self._h
+            return self._uniform(purpose)
         raise ValueError(
             f"{purpose} nearest-neighbour models that are periodic along every axis, "
             f"in a uniform field; got {self!r}"

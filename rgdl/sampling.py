@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl import _core, _validate
-from rgdl._backends import STARTS, ClusterBackend
+from rgdl._backends import STARTS, ClusterBackend, cluster_start
 from rgdl._equilibrium import CLUSTER, METHODS, start_of
 from rgdl._packed import LOCAL_METHODS, advance, start_chains
 from rgdl._perfect import MOST_SWEEPS, perfect_sample
@@ -38,8 +38,9 @@ class SampleInfo:
         "wolff" is a "swendsen-wang" sweep, whose coins decide the side deep below T_c.
     start : str
         "random" (independent fair spins), "ordered" or "staggered" (all up or all
-        down by a keyed coin per row, times the sublattice sign if staggered), "up"
-        (clusters: every row all up); "coupled" for "perfect", which starts from all.
+        down by a keyed coin per row, times the sublattice sign if staggered), with
+        clusters "up" or "staggered" without a coin; "coupled" for "perfect", which
+        starts from all.
     key : tuple of int
         The 256-bit key that was drawn; ``rng=info.key`` gives the same bits.
 
@@ -113,7 +114,8 @@ def _cluster_rows(
     the ghost spin lets go of it).
     """
     purpose = _core.PURPOSE_SAMPLE
-    chains = ClusterBackend(model, info.method, n, "up", key, workers, purpose)
+    start = cluster_start(model, n)
+    chains = ClusterBackend(model, info.method, n, start, key, workers, purpose)
     coin = info.method == "wolff" and info.burn_in > 0
     if info.burn_in > coin:
         chains.run(1, info.burn_in - coin, (), update)
@@ -193,8 +195,8 @@ def sample(
     Parameters
     ----------
     model : Ising
-        What to sample. Every model has local updates; clusters and "perfect" need
-        nearest neighbours that are periodic along every axis, in a uniform field.
+        What to sample. Every model has local updates; clusters need nearest neighbours
+        in a uniform field, and "perfect" also axes that are all periodic.
     n : int
         Number of configurations.
     method : str
@@ -210,7 +212,7 @@ def sample(
         - "local" is Metropolis with every eighth sweep heat bath, which mends that.
         - "swendsen-wang" and "wolff" turn whole clusters (Phys. Rev. Lett. 58, 86
           (1987); 62, 361 (1989)): hardly any critical slowing down. Antiferromagnets
-          need even extents.
+          need even extents along periodic axes.
         - "perfect" is monotone coupling from the past (Propp and Wilson, Random Struct.
           Alg. 9, 223 (1996)): exact, without any burn-in, for ferromagnets and for
           antiferromagnets on even extents; affordable above T_c.
@@ -291,7 +293,8 @@ def sample(
             found = plan(model, method, burn_in, key, workers=workers, update=update)
             if found.reason:
                 warnings.warn(found.reason, EquilibrationWarning, stacklevel=2)
-            start = "up" if method in CLUSTER else found.start
+            ground = "up" if model.K is None or model.K >= 0 else "staggered"
+            start = ground if method in CLUSTER else found.start
             words = tuple(int(word) for word in key)
             info = SampleInfo(method, found.burn_in, start, words)
             rows = _terms_rows

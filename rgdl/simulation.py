@@ -66,8 +66,8 @@ def simulate(
     Parameters
     ----------
     model : Ising
-        Every model has local updates; clusters and "perfect" need nearest neighbours
-        that are periodic along every axis, in a uniform field.
+        Every model has local updates; clusters need nearest neighbours in a uniform
+        field, and "perfect" also axes that are all periodic.
     chains : int
         Independent chains. Local methods run whole blocks of 512, but for up to 128
         lattices with one axis a multiple of 64 (at least 128) and another one of 8 (at

@@ -10,6 +10,7 @@ import rgdl
 SQUARE = rgdl.Ising((16, 16), K=0.42)
 FIELD = rgdl.Ising((6, 8), K=-0.3, h=0.2)
 CUBE = rgdl.Ising((4, 5, 6), K=0.2)
+CYLINDER = rgdl.Ising((9, 70), K=-0.4, h=0.1, periodic=(False, True))
 GLASS = rgdl.Ising(9, K=0.7, couplings={1: 1.0, 2: -0.5, ((1,), (2,)): 0.3}, h=0.1)
 FRUSTRATED = rgdl.Ising(9, K=1, couplings={1: 1.0, 2: -0.5})
 METHODS = ("local", "heatbath", "metropolis", "swendsen-wang", "wolff")
@@ -30,6 +31,10 @@ REPLAYS = {
     **{f"field {name}": lambda name=name: trace(FIELD, name) for name in METHODS},
     **{f"cube {name}": lambda name=name: trace(CUBE, name) for name in METHODS},
     **{f"glass {name}": lambda name=name: trace(GLASS, name) for name in METHODS[:3]},
+    **{
+        f"cylinder {name}": lambda name=name: trace(CYLINDER, name)
+        for name in METHODS[3:]
+    },
     "one large": lambda: trace(rgdl.Ising((16, 128), K=0.42), "local", chains=2),
     "square perfect": lambda: trace(rgdl.Ising((8, 8), K=0.3), "perfect", burn_in=None),
     "ladder": ladder,
@@ -53,6 +58,8 @@ GOLDEN = {
     "glass local": 1449889302,
     "glass heatbath": 3778029458,
     "glass metropolis": 422846447,
+    "cylinder swendsen-wang": 780621961,
+    "cylinder wolff": 2368125038,
     "one large": 2937781969,
     "square perfect": 2506016225,
     "ladder": 1180052516,

@@ -32,6 +32,24 @@ CASES = [
     ((6, 4), 0.3, 40.0),
 ]
 
+#: Open axes; odd antiferromagnets are not frustrated along them.
+OPEN_CASES = [
+    ((2,), 0.5, 0.0, (False,)),
+    ((9,), -0.9, 0.1, (False,)),
+    ((64,), 1.2, 0.0, (False,)),
+    ((200,), 1.2, 0.0, (False,)),
+    ((3, 2), 0.5, -0.1, (False, False)),
+    ((8, 64), 0.45, 0.0, (False, False)),
+    ((17, 65), 0.45, 0.02, (False, True)),
+    ((17, 65), -0.45, 0.02, (False, False)),
+    ((16, 130), 0.44, 0.0, (True, False)),
+    ((5, 6), -0.4, 0.0, (False, True)),
+    ((2, 2, 2), 0.3, 0.1, (False, False, False)),
+    ((3, 9, 5), 0.25, 0.0, (True, True, False)),
+    ((3, 4, 70), 0.25, 0.05, (True, False, True)),
+    ((3, 8, 6), -0.24, 0.0, (False, True, True)),
+]
+
 
 def start(shape, chains):
     spins = np.random.default_rng(3).choice(
@@ -41,25 +59,33 @@ def start(shape, chains):
     return spins, words, _core.stream_states(KEY, _core.PURPOSE_CLUSTER, 0, chains)
 
 
-def simulate(shape, K, h, method, chains, per_sweep, draws, thin, workers=1):
+def simulate(
+    shape, K, h, method, chains, per_sweep, draws, thin, workers=1, periodic=None
+):
     _, words, streams = start(shape, chains)
     out = _core.cluster_simulate(
         *(shape, K, h, method, words, streams, per_sweep, draws, thin),
-        *(True, workers, None),
+        *(True, workers, None, periodic),
     )
     return [*out, words, streams]
 
 
 @pytest.mark.parametrize("method", [0, 1])
-@pytest.mark.parametrize(("shape", "K", "h"), CASES)
-def test_c_equals_the_twin(shape, K, h, method, simd):
+@pytest.mark.parametrize(
+    ("shape", "K", "h", "periodic"),
+    [*((*case, None) for case in CASES), *OPEN_CASES],
+)
+def test_c_equals_the_twin(shape, K, h, periodic, method, simd):
     per_sweep, draws, thin = (3 if method == 0 else 1), 3, 2
-    *out, words, _ = simulate(shape, K, h, method, 2, per_sweep, draws, thin)
+    *out, words, _ = simulate(
+        shape, K, h, method, 2, per_sweep, draws, thin, periodic=periodic
+    )
     spins, _, _ = start(shape, 2)
     for chain in range(2):
         stream = ref.Stream(KEY, _core.PURPOSE_CLUSTER, chain)
         twin = ref.cluster_chain(
-            shape, K, h, method, spins[chain], stream, per_sweep, draws, thin
+            *(shape, K, h, method, spins[chain], stream, per_sweep, draws, thin),
+            periodic,
         )
         for mine, expected in zip(out, twin, strict=True):
             np.testing.assert_array_equal(mine[:, chain], expected)
@@ -126,6 +152,13 @@ def test_an_interrupt_leaves_whole_draws():
     ("change", "error", "match"),
     [
         ({"shape": (4, 5), "K": -0.3}, ValueError, 'frustrated; use method="local"'),
+        (
+            {"shape": (4, 5), "K": -0.3, "periodic": (False, True)},
+            ValueError,
+            "frustrated",
+        ),
+        ({"periodic": (True,)}, ValueError, "periodic must be a tuple of 2 bools"),
+        ({"periodic": [True, True]}, ValueError, "periodic must be a tuple"),
         ({"shape": (4, 1)}, ValueError, "RG_ERR_ARGUMENT"),
         ({"K": float("nan")}, ValueError, "RG_ERR_ARGUMENT"),
         ({"h": float("inf")}, ValueError, "RG_ERR_ARGUMENT"),

@@ -7,16 +7,38 @@
 PyDoc_STRVAR(
     cluster_simulate_doc,
     "cluster_simulate($module, /, shape, K, h, method, words, streams, clusters_per_sweep,\n"
-    "                 draws, thin, improved, workers, progress)\n--\n\n"
+    "                 draws, thin, improved, workers, progress, periodic=None)\n--\n\n"
     "Traces of chains of cluster updates; advances words (chains, ceil(N / 64)) and streams\n"
     "(chains, 4, 8) in place, whole draws on interrupt. method: 0 Wolff, 1 Swendsen-Wang.\n"
+    "periodic: whether each axis closes on itself, a tuple; None for all.\n"
     "Returns (bonds, magnetization, m2, m4, visited), each (draws, chains).");
 
-/* Refuse frustrated tori in words that help. Returns 0, or -1 with an exception set. */
-static int check_frustration(const rg_torus_t *torus, double K)
+/* A tuple of one truth value per axis, or None. Returns 0, or -1 with an exception set. */
+static int take_boundaries(PyObject *periodic, rg_cluster_t *job)
+{
+    if (periodic == NULL || periodic == Py_None) {
+        return 0;
+    }
+    if (!PyTuple_Check(periodic) || (size_t)PyTuple_Size(periodic) != job->torus.ndim) {
+        PyErr_Format(PyExc_ValueError, "periodic must be a tuple of %zu bools, got %R",
+                     job->torus.ndim, periodic);
+        return -1;
+    }
+    for (size_t axis = 0; axis < job->torus.ndim; axis++) {
+        int closed = PyObject_IsTrue(PyTuple_GetItem(periodic, (Py_ssize_t)axis));
+        if (closed < 0) {
+            return -1;
+        }
+        job->open[axis] = closed == 0;
+    }
+    return 0;
+}
+
+/* Refuse frustrated lattices in words that help. Returns 0, or -1 with an exception set. */
+static int check_frustration(const rg_torus_t *torus, const bool *open, double K)
 {
     for (size_t axis = 0; K < 0.0 && axis < torus->ndim; axis++) {
-        if (torus->extents[axis] % 2 == 1) {
+        if (torus->extents[axis] % 2 == 1 && !open[axis]) {
             PyErr_Format(PyExc_ValueError,
                          "cluster updates need even extents for K < 0, got the odd periodic "
                          "extent %zu: the lattice is frustrated; use method=\"local\" or an "
@@ -87,20 +109,21 @@ static int run_to_end(rg_cluster_t *job, PyObject *progress)
 static PyObject *cluster_simulate(PyObject *module, PyObject *args, PyObject *kwargs)
 {
     static char *keywords[] = {
-        "shape", "K",    "h",        "method",  "words",    "streams", "clusters_per_sweep",
-        "draws", "thin", "improved", "workers", "progress", NULL};
+        "shape", "K",    "h",        "method",  "words",    "streams",  "clusters_per_sweep",
+        "draws", "thin", "improved", "workers", "progress", "periodic", NULL};
     rg_cluster_t job = {0};
-    PyObject *words = NULL, *streams = NULL, *progress = NULL, *result = NULL;
+    PyObject *words = NULL, *streams = NULL, *progress = NULL, *periodic = NULL, *result = NULL;
     PyObject *outputs[5] = {NULL};
     static const int types[5] = {NPY_INT64, NPY_INT64, NPY_FLOAT64, NPY_FLOAT64, NPY_UINT64};
     int improved = 0;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O&ddiOOO&O&O&pO&O:cluster_simulate", keywords,
-                                     rgb_convert_torus, &job.torus, &job.K, &job.h, &job.method,
-                                     &words, &streams, rgb_convert_count, &job.clusters_per_sweep,
-                                     rgb_convert_size, &job.draws, rgb_convert_count, &job.thin,
-                                     &improved, rgb_convert_count, &job.workers, &progress) ||
-        check_frustration(&job.torus, job.K) < 0 || take_state(words, streams, &job) < 0) {
+    if (!PyArg_ParseTupleAndKeywords(
+            args, kwargs, "O&ddiOOO&O&O&pO&O|O:cluster_simulate", keywords, rgb_convert_torus,
+            &job.torus, &job.K, &job.h, &job.method, &words, &streams, rgb_convert_count,
+            &job.clusters_per_sweep, rgb_convert_size, &job.draws, rgb_convert_count, &job.thin,
+            &improved, rgb_convert_count, &job.workers, &progress, &periodic) ||
+        take_boundaries(periodic, &job) < 0 || check_frustration(&job.torus, job.open, job.K) < 0 ||
+        take_state(words, streams, &job) < 0) {
         return NULL;
     }
     job.improved = improved != 0;

@@ -85,6 +85,7 @@ static size_t init_around(const rg_strips_t *strips, size_t i, rg_around_t *arou
         size_t end = axis == 1 ? i + n_rows - 1 : i;
         size_t after = rg_strips_beyond(strips, end, axis, 1);
         size_t before = rg_strips_beyond(strips, i, axis, -1);
+        around->seam[axis] = strips->open[axis] && after <= end;
         around->after[axis] = (uint32_t)rg_strips_block(strips, after);
         around->before[axis] = (uint32_t)rg_strips_block(strips, before);
         if (axis == 1) {
@@ -130,7 +131,7 @@ static int init_wolff(const rg_cluster_t *job, rg_cluster_slot_t *slot)
 int rg_cluster_init(rg_cluster_t *self)
 {
     self->slots = NULL;
-    int ret = rg_strips_init(&self->strips, &self->torus, self->K);
+    int ret = rg_strips_init(&self->strips, &self->torus, self->open, self->K);
     if (ret != RG_OK) {
         return ret;
     }

@@ -1,13 +1,15 @@
-/* rg_cluster.h: Swendsen-Wang and Wolff updates of nearest-neighbour Ising models on a torus.
+/* rg_cluster.h: Swendsen-Wang and Wolff updates of nearest-neighbour Ising models.
  *
  * The lattice is stored in strips of 64 columns (columns run along the last axis): word
  * (strip, row) holds 64 neighbouring columns of one row, at index strip * n_rows + row; rows are
  * the other axes in C order. A bond of axis a belongs to the site it leaves in the direction of
- * growing coordinate and has that site's bit, so an extent of 2 has two bonds per pair.
+ * growing coordinate and has that site's bit, so a periodic extent of 2 has two bonds per pair.
+ * An open axis is one whose bonds across the seam, from its last sites to its first, are never
+ * there: their coins are drawn like all others and cleared.
  *
- * For K < 0 the spins are held times the parity of their coordinates (all extents even), which
- * makes every bond ferromagnetic. A field is a ghost spin: a site along its field is tied to the
- * ghost with probability 1 - exp(-2 |h|), and clusters tied to it do not flip. */
+ * For K < 0 the spins are held times the parity of their coordinates (periodic extents even),
+ * which makes every bond ferromagnetic. A field is a ghost spin: a site along its field is tied to
+ * the ghost with probability 1 - exp(-2 |h|), and clusters tied to it do not flip. */
 #ifndef RG_CLUSTER_H
 #define RG_CLUSTER_H
 
@@ -25,13 +27,17 @@ typedef struct {
     size_t n_words;    /* n_strips * n_rows */
     size_t n_padded;   /* n_words up to whole planes of 8 */
     uint64_t last;     /* valid columns of the last strip */
+    bool open[3];      /* no bonds across the seam of the columns, rows, planes */
+    size_t n_bonds;
     /* XOR with the rows of even and odd parity gives the physical spins; 0 for K >= 0 */
     uint64_t sublattice[2];
 } rg_strips_t;
 
-/* Shape for couplings of the sign of K. RG_OK, RG_ERR_ARGUMENT (also for K < 0 on an odd
- * extent), RG_ERR_OVERFLOW (2^32 sites and more). */
-int RG_WARN_UNUSED rg_strips_init(rg_strips_t *self, const rg_torus_t *torus, double K);
+/* Shape for couplings of the sign of K; open: by axis, in the order of the extents. RG_OK,
+ * RG_ERR_ARGUMENT (also for K < 0 on an odd periodic extent), RG_ERR_OVERFLOW (2^32 sites and
+ * more). */
+int RG_WARN_UNUSED rg_strips_init(rg_strips_t *self, const rg_torus_t *torus,
+                                  const bool open[RG_MAX_DIM], double K);
 
 /* Copy from and to one packed configuration (rg_bits.h, n_sites bits in C order). */
 void rg_strips_load(const rg_strips_t *self, const uint64_t *packed, uint64_t *strips);
@@ -109,6 +115,7 @@ typedef struct {
     uint8_t last_column;        /* of this block */
     uint8_t last_column_before; /* of before[0] */
     uint8_t parity;             /* of the first row */
+    bool seam[3];               /* is at the end of an open axis */
 } rg_around_t;
 
 /* Random words handed out one by one. */
@@ -144,6 +151,7 @@ typedef struct rg_cluster_slot rg_cluster_slot_t;
  * |C| / N over the draw's clusters (NaN with a field) and m4 NaN. */
 typedef struct {
     rg_torus_t torus;
+    bool open[RG_MAX_DIM]; /* axes that do not close on themselves */
     double K;
     double h;
     int method;

@@ -3,7 +3,8 @@
 #include "rg_bits.h"
 #include "rg_cluster.h"
 
-int rg_strips_init(rg_strips_t *self, const rg_torus_t *torus, double K)
+int rg_strips_init(rg_strips_t *self, const rg_torus_t *torus, const bool open[RG_MAX_DIM],
+                   double K)
 {
     memset(self, 0, sizeof *self);
     int ret = rg_torus_sites(torus, &self->n_sites);
@@ -18,12 +19,15 @@ int rg_strips_init(rg_strips_t *self, const rg_torus_t *torus, double K)
     self->n_words = self->n_strips * self->n_rows;
     self->n_padded = (self->n_words + RG_LANES - 1) / RG_LANES * RG_LANES;
     self->last = UINT64_MAX >> (64 * self->n_strips - self->width);
-    if (K < 0.0) {
-        for (size_t axis = 0; axis < torus->ndim; axis++) {
-            if (torus->extents[axis] % 2 == 1) {
-                return RG_ERR_ARGUMENT;
-            }
+    for (size_t axis = 0; axis < torus->ndim; axis++) {
+        size_t extent = torus->extents[axis];
+        if (K < 0.0 && !open[axis] && extent % 2 == 1) {
+            return RG_ERR_ARGUMENT;
         }
+        self->open[torus->ndim - 1 - axis] = open[axis];
+        self->n_bonds += self->n_sites - (open[axis] ? self->n_sites / extent : 0);
+    }
+    if (K < 0.0) {
         self->sublattice[0] = UINT64_C(0xaaaaaaaaaaaaaaaa);
         self->sublattice[1] = UINT64_C(0x5555555555555555);
     }

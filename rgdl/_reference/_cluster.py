@@ -19,8 +19,14 @@ Integers = npt.NDArray[np.int64]
 class Strips:
     """Strips of 64 columns; word (strip, row) is number strip * n_rows + row."""
 
-    def __init__(self, shape: tuple[int, ...], K: float) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        K: float,
+        periodic: tuple[bool, ...] | None = None,
+    ) -> None:
         self.ndim, self.width = len(shape), shape[-1]
+        self.periodic = (periodic or (True,) * len(shape))[::-1]  # columns first
         self.n_rows = math.prod(shape[:-1])
         self.plane_rows = shape[-2] if len(shape) > 1 else 1
         self.n_strips = -(-self.width // 64)
@@ -38,6 +44,11 @@ class Strips:
             y = row % self.plane_rows
             return row - y + (y + step) % self.plane_rows, x
         return (row + step * self.plane_rows) % self.n_rows, x
+
+    def tied(self, site: Site, axis: int) -> bool:
+        """Whether a bond leads on from here: not from the last site of an open axis."""
+        there = self.after(site, axis)
+        return self.periodic[axis] or there > site
 
     def sites(self) -> list[Site]:
         """All sites, word after word."""
@@ -89,7 +100,8 @@ def swendsen_wang(
     sites = strips.sites()
     for site in sites:
         for axis in axes:
-            bonds[axis][site] &= spins[site] == spins[strips.after(site, axis)]
+            alike = spins[site] == spins[strips.after(site, axis)]
+            bonds[axis][site] &= alike and strips.tied(site, axis)
 
     def joined(site: Site) -> Iterable[Site]:
         for axis in axes:
@@ -171,14 +183,15 @@ class Flood:
         return row - row % self.strips.plane_rows % 8, x - x % 64
 
     def bond(self, site: Site, axis: int) -> bool:
-        """Whether the coin of the bond from `site` along `axis` is 1."""
+        """Whether there is a bond from `site` along `axis` and its coin is 1."""
         block = self.block_of(site)
         if block not in self.bonds:
             self.bonds[block] = [
                 _bits(biased_plane(self.stream, self.p_bond)).reshape(8, 64)
                 for _ in range(self.strips.ndim)
             ]
-        return bool(self.bonds[block][axis][site[0] - block[0], site[1] - block[1]])
+        coin = self.bonds[block][axis][site[0] - block[0], site[1] - block[1]]
+        return bool(coin) and self.strips.tied(site, axis)
 
     def is_open(self, site: Site) -> bool:
         """Whether a site can still join."""
@@ -255,9 +268,10 @@ def cluster_chain(
     clusters_per_sweep: int = 1,
     draws: int = 1,
     thin: int = 1,
+    periodic: tuple[bool, ...] | None = None,
 ) -> tuple[Integers, Integers, Floats, Floats, Integers]:
     """One chain, spins (*shape) in place: bonds, magnetization, m2, m4, visited."""
-    strips = Strips(shape, K)
+    strips = Strips(shape, K, periodic)
     p_bond, p_ghost = bond_probability(abs(K)), bond_probability(abs(h))
     mapped = spins.reshape(strips.sublattice.shape) * strips.sublattice.astype(np.int8)
     rows: list[tuple[int, int, float, float, int]] = []
@@ -276,8 +290,9 @@ def cluster_chain(
         spins[...] = (mapped * strips.sublattice).reshape(shape)
         wide = spins.astype(np.int64)
         bonds = sum(
-            int((wide * np.roll(wide, -1, axis=axis)).sum())
-            for axis in range(len(shape))
+            int(pairs.sum() if closed else np.delete(pairs, -1, axis=axis).sum())
+            for axis, closed in enumerate(strips.periodic[::-1])
+            for pairs in [wide * np.roll(wide, -1, axis=axis)]
         )
         rows.append((bonds, int(wide.sum()), m2, m4, visited))
     columns = [np.array(column) for column in zip(*rows, strict=True)]

@@ -11,6 +11,8 @@
 static const char *const VARIANTS[] = {"portable", "avx2", "avx512"};
 static const uint64_t KEY[4] = {1, 2, 3, 4};
 
+static const bool PERIODIC[RG_MAX_DIM] = {false, false, false};
+
 enum { CHAINS = 3, DRAWS = 4 };
 
 typedef struct {
@@ -86,6 +88,70 @@ static void variants_workers_and_budgets_agree(void)
     CHECK(rg_dispatch_init(NULL) == RG_OK);
 }
 
+static rg_cluster_t open_job(const rg_torus_t *torus, unsigned mask, output_t *out)
+{
+    rg_cluster_t job = job_of(torus, (int)(mask & 1), out);
+    for (size_t axis = 0; axis < torus->ndim; axis++) {
+        job.open[axis] = (mask >> (axis + 1)) & 1;
+    }
+    return job;
+}
+
+static void run_open_job(rg_cluster_t job)
+{
+    CHECK(rg_cluster_init(&job) == RG_OK);
+    CHECK(rg_cluster_run(&job, 1000) == RG_OK);
+    rg_cluster_free(&job);
+}
+
+/* At K = 100 all spins stay one cluster, whatever is open, and every bond counts. */
+static void one_cluster_has_the_bonds_of_open_axes(const rg_torus_t *torus, unsigned mask)
+{
+    static output_t out;
+    rg_cluster_t job = open_job(torus, mask, &out);
+    job.K = 100.0;
+    job.h = 0.0;
+    run_open_job(job);
+    size_t n_sites = 0;
+    size_t n_bonds = 0;
+    CHECK(rg_torus_sites(torus, &n_sites) == RG_OK);
+    for (size_t axis = 0; axis < torus->ndim; axis++) {
+        n_bonds += n_sites - (job.open[axis] ? n_sites / torus->extents[axis] : 0);
+    }
+    for (size_t k = 0; k < (size_t)DRAWS * CHAINS; k++) {
+        CHECK(out.bonds[k] == (int64_t)n_bonds);
+        CHECK(llabs(out.magnetization[k]) == (long long)n_sites);
+        CHECK(out.m2[k] == 1.0);
+    }
+}
+
+static void open_axes(void)
+{
+    static const rg_torus_t shapes[] = {
+        {1, {2}}, {1, {200}}, {2, {17, 65}}, {2, {8, 64}}, {3, {3, 8, 70}}};
+    static output_t golden;
+    static output_t other;
+    for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+        for (unsigned mask = 0; mask < 2U << shapes[i].ndim; mask++) {
+            one_cluster_has_the_bonds_of_open_axes(&shapes[i], mask);
+            CHECK(rg_dispatch_init("portable") == RG_OK);
+            run_open_job(open_job(&shapes[i], mask, &golden));
+            for (size_t v = 1; v < 3; v++) {
+                if (rg_kernels_named(VARIANTS[v]) != NULL) {
+                    CHECK(rg_dispatch_init(VARIANTS[v]) == RG_OK);
+                    run_open_job(open_job(&shapes[i], mask, &other));
+                    CHECK(memcmp(&golden, &other, sizeof golden) == 0);
+                }
+            }
+            CHECK(rg_dispatch_init(NULL) == RG_OK);
+        }
+    }
+    static const rg_torus_t odd = {2, {3, 4}};
+    rg_cluster_t job = open_job(&odd, 2, &other); /* open along the odd extent */
+    job.K = -0.1;
+    run_open_job(job);
+}
+
 static void strips_keep_every_bit(void)
 {
     static const rg_torus_t shapes[] = {
@@ -97,8 +163,9 @@ static void strips_keep_every_bit(void)
         for (size_t axis = 0; axis < shapes[i].ndim; axis++) {
             even = even && shapes[i].extents[axis] % 2 == 0;
         }
-        CHECK(rg_strips_init(&strips, &shapes[i], -1.0) == (even ? RG_OK : RG_ERR_ARGUMENT));
-        CHECK(even || rg_strips_init(&strips, &shapes[i], 1.0) == RG_OK);
+        CHECK(rg_strips_init(&strips, &shapes[i], PERIODIC, -1.0) ==
+              (even ? RG_OK : RG_ERR_ARGUMENT));
+        CHECK(even || rg_strips_init(&strips, &shapes[i], PERIODIC, 1.0) == RG_OK);
         size_t n_packed = rg_bits_words(strips.n_sites);
         uint64_t *packed = calloc(3 * n_packed, sizeof *packed);
         uint64_t *words = calloc(strips.n_words, sizeof *words);
@@ -122,7 +189,7 @@ static void beyond_goes_there_and_back(void)
 {
     static const rg_torus_t torus = {3, {3, 4, 150}};
     rg_strips_t strips;
-    CHECK(rg_strips_init(&strips, &torus, 1.0) == RG_OK);
+    CHECK(rg_strips_init(&strips, &torus, PERIODIC, 1.0) == RG_OK);
     static const size_t turns[3] = {3, 4, 3};
     for (size_t i = 0; i < strips.n_words; i++) {
         for (size_t axis = 0; axis < 3; axis++) {
@@ -144,7 +211,7 @@ static void blocks_cover_the_words(void)
     static const size_t firsts[][4] = {{0, 1, 2, 2}, {0, 8, 16, 17}, {0, 8, 11, 19}};
     for (size_t i = 0; i < 3; i++) {
         rg_strips_t strips;
-        CHECK(rg_strips_init(&strips, &shapes[i], 1.0) == RG_OK);
+        CHECK(rg_strips_init(&strips, &shapes[i], PERIODIC, 1.0) == RG_OK);
         CHECK(rg_strips_n_blocks(&strips) == n_blocks[i]);
         CHECK(rg_strips_block(&strips, strips.n_words - 1) == n_blocks[i] - 1);
         for (size_t block = 0; block + 1 < 4 && block < n_blocks[i]; block++) {
@@ -212,6 +279,7 @@ static void failed_allocations_leave_nothing_behind(void)
 
 static const harness_test_t TESTS[] = {
     TEST(variants_workers_and_budgets_agree),
+    TEST(open_axes),
     TEST(strips_keep_every_bit),
     TEST(beyond_goes_there_and_back),
     TEST(blocks_cover_the_words),

@@ -115,14 +115,22 @@ INLINE void next_place(const rg_strips_t *strips, place_t *at)
     }
 }
 
-/* Row after this one along an axis (1: rows, 2: planes). */
+/* Row after this one along an axis (1: rows, 2: planes); itself at the end of an open axis. */
 INLINE size_t row_after(const rg_strips_t *strips, place_t at, size_t axis)
 {
-    if (axis == 1) {
-        return at.y + 1 < strips->plane_rows ? at.row + 1 : at.row + 1 - strips->plane_rows;
+    size_t step = axis == 1 ? 1 : strips->plane_rows;
+    size_t period = axis == 1 ? strips->plane_rows : strips->n_rows;
+    if (axis == 1 ? at.y + 1 < period : at.row + step < period) {
+        return at.row + step;
     }
-    size_t row = at.row + strips->plane_rows;
-    return row < strips->n_rows ? row : row - strips->n_rows;
+    return strips->open[axis] ? at.row : at.row + step - period;
+}
+
+/* Columns with a bond to the next one: all valid ones, but for the last at an open end. */
+INLINE uint64_t columns_tied(const rg_strips_t *strips, size_t strip, columns_t columns)
+{
+    bool seam = strips->open[0] && strip + 1 == strips->n_strips;
+    return columns.valid & ~(seam ? columns.last : 0);
 }
 
 /* bonds of n words &= "both spins are the same". */
@@ -136,11 +144,11 @@ INLINE void keep_alike(const uint64_t *restrict here, const uint64_t *restrict t
 
 /* The same for bonds along the columns; `next` is the strip after this one. */
 INLINE void keep_alike_along(const uint64_t *restrict here, const uint64_t *restrict next, size_t n,
-                             columns_t columns, uint64_t *restrict bonds)
+                             int last_column, uint64_t tied, uint64_t *restrict bonds)
 {
     for (size_t i = 0; i < n; i++) {
-        uint64_t right = (here[i] >> 1) | (next[i] << columns.last_column);
-        bonds[i] &= ~(here[i] ^ right) & columns.valid;
+        uint64_t right = (here[i] >> 1) | (next[i] << last_column);
+        bonds[i] &= ~(here[i] ^ right) & tied;
     }
 }
 
@@ -177,17 +185,20 @@ FN void sw_draw(const rg_sw_t *sw, rg_stream_t *stream)
         size_t base = strip * n;
         const uint64_t *spins = &sw->spins[base];
         const uint64_t *next = &sw->spins[(strip + 1) % strips->n_strips * n];
-        keep_alike_along(spins, next, n, columns, &sw->bonds[0][base]);
+        uint64_t tied = columns_tied(strips, strip, columns);
+        keep_alike_along(spins, next, n, columns.last_column, tied, &sw->bonds[0][base]);
         for (size_t row = 0; strips->ndim > 1 && row < n; row += plane) {
             size_t end = row + plane - 1;
             uint64_t *bonds = &sw->bonds[1][base];
             keep_alike(&spins[row], &spins[row + 1], plane - 1, columns.valid, &bonds[row]);
-            keep_alike(&spins[end], &spins[row], 1, columns.valid, &bonds[end]);
+            keep_alike(&spins[end], &spins[row], 1, strips->open[1] ? 0 : columns.valid,
+                       &bonds[end]);
         }
         if (strips->ndim > 2) {
             uint64_t *bonds = &sw->bonds[2][base];
             keep_alike(spins, &spins[plane], n - plane, columns.valid, bonds);
-            keep_alike(&spins[n - plane], spins, plane, columns.valid, &bonds[n - plane]);
+            uint64_t wraps = strips->open[2] ? 0 : columns.valid;
+            keep_alike(&spins[n - plane], spins, plane, wraps, &bonds[n - plane]);
         }
     }
 }
@@ -713,6 +724,20 @@ INLINE rows_t free_sites(const flood_t *flood, size_t b)
     return spins;
 }
 
+/* No bonds from the last column, row or plane along open axes. */
+INLINE void cut_seam(rg_wolff_block_t *block, const rg_around_t *around)
+{
+    for (size_t row = 0; around->seam[0] && row < RG_LANES; row++) {
+        block->bonds[0][row] &= ~(UINT64_C(1) << around->last_column);
+    }
+    if (around->seam[1]) {
+        block->bonds[1][around->n_rows - 1U] = 0;
+    }
+    if (around->seam[2]) {
+        memset(block->bonds[2], 0, sizeof block->bonds[2]);
+    }
+}
+
 /* The block with this cluster's bonds drawn. */
 INLINE rg_wolff_block_t *touch(flood_t *flood, size_t b)
 {
@@ -725,6 +750,7 @@ INLINE rg_wolff_block_t *touch(flood_t *flood, size_t b)
         for (size_t axis = 0; axis < wolff->strips->ndim; axis++) {
             biased_planes(flood->stream, &wolff->bond, RG_LANES, block->bonds[axis]);
         }
+        cut_seam(block, around);
         uint64_t valid = UINT64_MAX >> (63 - around->last_column);
         for (size_t row = 0; row < RG_LANES; row++) {
             uint64_t alike = wolff->spins[around->word + row] ^ flood->opposite;
@@ -950,10 +976,11 @@ FN void strips_measure(const rg_strips_t *strips, const uint64_t *spins, int64_t
         columns_t columns = columns_of(strips, strip);
         const uint64_t *here = &spins[strip * strips->n_rows];
         const uint64_t *next = &spins[(strip + 1) % strips->n_strips * strips->n_rows];
+        uint64_t tied = columns_tied(strips, strip, columns);
         for (place_t at = {0, 0, 0}; at.row < strips->n_rows; next_place(strips, &at)) {
             size_t row = at.row;
             uint64_t right = (here[row] >> 1) | (next[row] << columns.last_column);
-            differ += count_bits((here[row] ^ right) & columns.valid);
+            differ += count_bits((here[row] ^ right) & tied);
             for (size_t axis = 1; axis < strips->ndim; axis++) {
                 differ += count_bits(here[row] ^ here[row_after(strips, at, axis)]);
             }
@@ -961,8 +988,7 @@ FN void strips_measure(const rg_strips_t *strips, const uint64_t *spins, int64_t
             up += count_bits((here[row] ^ strips->sublattice[parity]) & columns.valid);
         }
     }
-    int64_t n_bonds = (int64_t)(strips->n_sites * strips->ndim);
-    int64_t sum = n_bonds - 2 * (int64_t)differ;
+    int64_t sum = (int64_t)strips->n_bonds - 2 * (int64_t)differ;
     *bonds = strips->sublattice[0] != 0 ? -sum : sum;
     *magnetization = 2 * (int64_t)up - (int64_t)strips->n_sites;
 }
