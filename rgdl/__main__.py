@@ -85,6 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     bench = commands.add_parser("bench", help="measure speed on this machine")
     bench.add_argument("group", metavar="GROUP", nargs="?", help="one group only")
+    bench.add_argument(
+        "--repeats", type=int, default=7, help="measurements per line, 7 by default"
+    )
     bench.add_argument("--json", action="store_true", help="print JSON")
     commands.add_parser("info", help="print versions and instruction sets")
     return parser
@@ -135,7 +138,7 @@ def _duration(seconds: float) -> str:
 def _bench(options: argparse.Namespace) -> None:
     from rgdl import bench
 
-    results = bench.measure(options.group)
+    results = bench.measure(options.group, repeats=options.repeats)
     if options.json:
         print(json.dumps(results.as_dict(), indent=1, allow_nan=False))
     else:

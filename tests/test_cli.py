@@ -137,10 +137,15 @@ def test_interrupt_says_where_and_exits_with_130(monkeypatch, capsys):
 
 
 def test_bench_prints_table_or_json(monkeypatch, capsys):
-    row = bench.Row("sum", "rg", "portable", "us", 2.0, 1.5, 2.5, 7)
-    monkeypatch.setattr(bench, "measure", lambda group: bench.Results("box", (row,)))
+    def measure(group, *, repeats):
+        row = bench.Row("sum", "rg", "portable", "us", 2.0, 1.5, 2.5, repeats)
+        return bench.Results("box", (row,))
+
+    monkeypatch.setattr(bench, "measure", measure)
     assert main(["bench", "rg"]) == 0
     assert "portable" in capsys.readouterr().out
+    assert main(["bench", "rg", "--repeats", "3", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"][0]["repeats"] == 3
     assert main(["bench", "rg", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rows"][0]["median"] == 2.0
 
