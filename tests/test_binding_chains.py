@@ -59,6 +59,7 @@ CALLS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::rgdl.EquilibrationWarning")  # of no burn-in
 @pytest.mark.parametrize("name", CALLS)
 def test_public_calls_stop(name):
     assert seconds_to_stop(CALLS[name]) < 0.3

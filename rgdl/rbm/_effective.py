@@ -118,8 +118,9 @@ class CouplingAt:
     --------
     >>> import rgdl
     >>> machine = rgdl.RBM.from_ising(rgdl.Ising((6, 6), K=0.3))
-    >>> print(machine.couplings_at((0, 1)))
-    0.3 +- 0, spread 0
+    >>> found = machine.couplings_at((0, 1))
+    >>> round(found.value, 12), found.reliable
+    (0.3, True)
     """
 
     value: float
