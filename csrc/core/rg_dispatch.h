@@ -64,6 +64,8 @@ typedef struct {
     void (*unit_sums)(const rg_unit_sums_t *job);
     /* 64 x 64 bits, in place: bit j of word i and bit i of word j change places */
     void (*transpose64)(uint64_t tile[64]);
+    /* count[i] += bits of word i under the mask, count[64 + i] += all its bits; 64-byte aligned */
+    void (*tile_counts)(const uint64_t tile[64], uint64_t mask, uint64_t count[128]);
     /* one row of rg_bits_pack; false when a value is neither */
     bool (*pack_units)(const int8_t *values, size_t n, int8_t low, int8_t high, uint64_t *bits);
     /* 64 n_words planes of 256 rows, bits and planes of each group of 64 exchanged */

@@ -3,12 +3,13 @@
 void rg_lookup_spread(const uint64_t *bits, size_t stride, size_t n_rows, size_t n_inputs,
                       uint64_t *index)
 {
-    const uint64_t mask = UINT64_C(0x78787878);
     for (size_t first = 0; first < n_inputs; first += RG_CHUNK_INPUTS) {
         const uint64_t *column = &bits[first / 64];
         for (size_t row = 0; row < n_rows; row++) {
-            uint64_t x = column[row * stride] >> (first % 64);
-            *index++ = ((x << 3) & mask) | (((x >> 1) & mask) << 32);
+            uint64_t x = (uint32_t)(column[row * stride] >> (first % 64));
+            x = (x | x << 16) & UINT64_C(0x0000ffff0000ffff);
+            x = (x | x << 8) & UINT64_C(0x00ff00ff00ff00ff);
+            *index++ = (x << 3 | x << 7) & UINT64_C(0x7878787878787878);
         }
     }
 }
@@ -25,7 +26,7 @@ void rg_lookup_gather(const uint64_t *bits, size_t stride, size_t n_rows, const 
                 size_t group = groups[first + i];
                 uint64_t nibble =
                     bits[row * stride + group / WORD_GROUPS] >> (4 * (group % WORD_GROUPS)) & 15;
-                word |= nibble << (8 * (4 * (i % 2) + i / 2) + 3);
+                word |= nibble << (8 * i + 3);
             }
             *index++ = word;
         }

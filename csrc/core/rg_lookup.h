@@ -21,9 +21,8 @@ static inline size_t rg_lookup_words(size_t n_rows, size_t n_inputs)
 }
 
 /* Spread rows of bits into indices, once for all panels: bits 32 c .. 32 c + 31 of row r become
- * word index[c * n_rows + r], whose byte 4 (g % 2) + g / 2 holds 8 times nibble g, so that a byte
- * load is all that an index costs (table entries are 64 bytes, addresses scale by 8). Row r
- * starts at bits + r * stride words. */
+ * word index[c * n_rows + r], whose byte g holds 8 times nibble g (table entries are 64 bytes,
+ * addresses scale by 8). Row r starts at bits + r * stride words. */
 void rg_lookup_spread(const uint64_t *bits, size_t stride, size_t n_rows, size_t n_inputs,
                       uint64_t *index);
 

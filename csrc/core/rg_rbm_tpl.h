@@ -158,7 +158,7 @@ static void R_(negative_pair)(const rg_rbm_train_t *job, size_t t, const layer_t
 /* Transpose the states of 64 visible units over all rows of the batch; count those that are on
  * among the data (count[i]) and among all rows (count[64 + i]). */
 static void R_(transpose_word)(const rg_rbm_train_t *job, size_t batch, size_t n_rows, size_t word,
-                               size_t *count)
+                               uint64_t *count)
 {
     const work_t *work = job->workspace;
     size_t words = rg_bits_words(job->rbm->n_visible);
@@ -175,9 +175,8 @@ static void R_(transpose_word)(const rg_rbm_train_t *job, size_t batch, size_t n
         uint64_t mask = data < 64 ? (UINT64_C(1) << data) - 1 : UINT64_MAX;
         for (size_t i = 0; i < units; i++) {
             work->transposed[(64 * word + i) * stride + first / 64] = tile[i];
-            count[i] += (size_t)__builtin_popcountll(tile[i] & mask);
-            count[64 + i] += (size_t)__builtin_popcountll(tile[i]);
         }
+        rg_kernels()->tile_counts(tile, mask, count);
     }
 }
 
@@ -201,7 +200,7 @@ static void R_(visible_word)(const rg_rbm_train_t *job, size_t batch, size_t neg
 {
     const rg_rbm_t *rbm = job->rbm;
     size_t units = rbm->n_visible - 64 * word < 64 ? rbm->n_visible - 64 * word : 64;
-    size_t count[128];
+    _Alignas(64) uint64_t count[128];
     _Alignas(64) REAL fraction[64 * RG_PANEL];
     R_(transpose_word)(job, batch, batch + negative, word, count);
     if (job->row_weights != NULL) {

@@ -1,6 +1,6 @@
 /* rg_k_sums_tpl.h: sums of table entries for STRIPS (1 or 2) strips of 64 bytes at once, for
- * rg_k_lookup_tpl.h, which also defines SUMS_. An index that serves two strips halves its cost.
- * Eight accumulators hide the latency of an addition. */
+ * rg_k_lookup_tpl.h, which also defines SUMS_. An index that serves two strips halves its cost;
+ * four accumulators or more, and the rows that follow, hide the latency of an addition. */
 
 #if STRIPS == 2
 #define STRIP_EACH(op, r, p) op(r, 0, p) op(r, 1, p)
@@ -15,11 +15,7 @@
 #define PART_EACH(op, r) \
     STRIP_EACH(op, r, 0) STRIP_EACH(op, r, 1) STRIP_EACH(op, r, 2) STRIP_EACH(op, r, 3)
 #endif
-#if RG_K_PARTS * STRIPS <= 2
-#define SUM_ROWS 4
-#define EACH(op) PART_EACH(op, 0) PART_EACH(op, 1) PART_EACH(op, 2) PART_EACH(op, 3)
-#define EACH_ROW(op) op(0) op(1) op(2) op(3)
-#elif RG_K_PARTS * STRIPS == 4
+#if RG_K_PARTS * STRIPS <= 4
 #define SUM_ROWS 2
 #define EACH(op) PART_EACH(op, 0) PART_EACH(op, 1)
 #define EACH_ROW(op) op(0) op(1)
@@ -29,41 +25,63 @@
 #define EACH_ROW(op) op(0)
 #endif
 
+/* Keeps a value in a register of its own: left alone, gcc folds the base into every address (two
+ * micro-operations instead of one) and clang splits the words by vector instructions. */
+#define KEEP(x) __asm__("" : "+r"(x))
+
+#define WORD(r) uint64_t x##r = index[r];
 #define LOAD(r, s, p) \
     RG_K_VECTOR a##r##s##p = *(RG_K_VECTOR *)&out[(s) * step + (r) * RG_PANEL + (p) * WIDTH];
-#define ENTRY(r) const char *t##r = entries + 8 * (size_t)index[8 * (r) + 4 * (g % 2) + g / 2];
-#define ADD(r, s, p) \
-    a##r##s##p += *(const RG_K_VECTOR *)(const void *)(t##r + (s) * STRIP_BYTES + (p) * RG_K_BYTES);
+/* entries of the next two groups */
+#define ENTRIES(r)                                                   \
+    const char *even##r = entries + 8 * (size_t)(uint8_t)x##r;       \
+    const char *odd##r = entries + 8 * (size_t)(uint8_t)(x##r >> 8); \
+    x##r >>= 16;                                                     \
+    KEEP(x##r);                                                      \
+    KEEP(even##r);                                                   \
+    KEEP(odd##r);
+#define ADD_AT(r, s, p, entry, group)                                                     \
+    a##r##s##p += *(const RG_K_VECTOR *)(const void *)(entry##r + (group) * ENTRY_BYTES + \
+                                                       (s) * STRIP_BYTES + (p) * RG_K_BYTES);
+#define ADD_EVEN(r, s, p) ADD_AT(r, s, p, even, g)
+#define ADD_ODD(r, s, p) ADD_AT(r, s, p, odd, g + 1)
 #define STORE(r, s, p) *(RG_K_VECTOR *)&out[(s) * step + (r) * RG_PANEL + (p) * WIDTH] = a##r##s##p;
-#define GROUP(number)                                         \
-    if (number < n_groups) {                                  \
-        enum { g = number };                                  \
-        const char *entries = (const char *)table + g * 1024; \
-        EACH_ROW(ENTRY)                                       \
-        EACH(ADD)                                             \
+#define GROUPS(number)               \
+    if (number < n_groups) {         \
+        enum { g = number };         \
+        EACH_ROW(ENTRIES)            \
+        EACH(ADD_EVEN)               \
+        if (number + 1 < n_groups) { \
+            EACH(ADD_ODD)            \
+        }                            \
     }
 
 /* Add the first n_groups (a constant, so that the tests fall away) tables to n_rows rows, a
  * multiple of SUM_ROWS; the second strip stands `step` numbers behind the first. Meanwhile what is
- * needed next comes from the outer caches, a line of both for every SUM_ROWS rows. */
-INLINE void SUMS_(add_whole)(const uint8_t *index, size_t n_rows, size_t n_groups,
+ * needed next comes from the outer caches, a line of both for every four rows. */
+INLINE void SUMS_(add_whole)(const uint64_t *index, size_t n_rows, size_t n_groups,
                              const RG_K_REAL *table, RG_K_REAL *out, size_t step,
                              const uintptr_t *ahead)
 {
-    enum { WIDTH = RG_K_BYTES / sizeof(RG_K_REAL), STRIP_BYTES = RG_TABLE_GROUPS * 1024 };
+    enum { WIDTH = RG_K_BYTES / sizeof(RG_K_REAL) };
+    enum { ENTRY_BYTES = 1024, STRIP_BYTES = RG_TABLE_GROUPS * ENTRY_BYTES };
+    const char *entries = (const char *)table;
     for (size_t row = 0; row < n_rows; row += SUM_ROWS) {
 #if RG_K_BYTES == 64
-        __builtin_prefetch((const void *)(ahead[0] + row / SUM_ROWS * 64), 0, 2);
-        __builtin_prefetch((const void *)(ahead[1] + row / SUM_ROWS * 64), 0, 2);
+        if (row % 4 == 0) {
+            __builtin_prefetch((const void *)(ahead[0] + row / 4 * 64), 0, 2);
+            __builtin_prefetch((const void *)(ahead[1] + row / 4 * 64), 0, 2);
+        }
 #else
         (void)ahead;
 #endif
         /* clang-format off */
+        EACH_ROW(WORD)
         EACH(LOAD)
-        GROUP(0) GROUP(1) GROUP(2) GROUP(3) GROUP(4) GROUP(5) GROUP(6) GROUP(7)
+        GROUPS(0) GROUPS(2) GROUPS(4) GROUPS(6)
         EACH(STORE)
             /* clang-format on */
-            index += 8 * SUM_ROWS;
+            index += SUM_ROWS;
         out += SUM_ROWS * RG_PANEL;
     }
 }
@@ -74,7 +92,7 @@ INLINE void SUMS_(add_rows)(const uint64_t *index, size_t n_rows, size_t n_group
                             const uintptr_t *ahead)
 {
     size_t whole = n_rows / SUM_ROWS * SUM_ROWS;
-    SUMS_(add_whole)((const uint8_t *)index, whole, n_groups, table, out, step, ahead);
+    SUMS_(add_whole)(index, whole, n_groups, table, out, step, ahead);
     size_t rest = n_rows - whole;
     if (rest == 0) {
         return;
@@ -88,8 +106,8 @@ INLINE void SUMS_(add_rows)(const uint64_t *index, size_t n_rows, size_t n_group
             memcpy(&few[(s * SUM_ROWS + r) * RG_PANEL], &out[s * step + r * RG_PANEL], 64);
         }
     }
-    SUMS_(add_whole)((const uint8_t *)few_index, SUM_ROWS, n_groups, table, few,
-                     sizeof few / sizeof *few / STRIPS, ahead);
+    SUMS_(add_whole)(few_index, SUM_ROWS, n_groups, table, few, sizeof few / sizeof *few / STRIPS,
+                     ahead);
     for (size_t r = 0; r < rest; r++) {
         for (size_t s = 0; s < STRIPS; s++) {
             memcpy(&out[s * step + r * RG_PANEL], &few[(s * SUM_ROWS + r) * RG_PANEL], 64);
@@ -118,11 +136,15 @@ FN void SUMS_(add_tables)(const uint64_t *index, size_t n_rows, size_t n_groups,
 }
 
 #undef LEFT_OVER
-#undef GROUP
+#undef GROUPS
 #undef STORE
-#undef ADD
-#undef ENTRY
+#undef ADD_ODD
+#undef ADD_EVEN
+#undef ADD_AT
+#undef ENTRIES
 #undef LOAD
+#undef WORD
+#undef KEEP
 #undef EACH_ROW
 #undef EACH
 #undef SUM_ROWS

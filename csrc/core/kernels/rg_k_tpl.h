@@ -185,6 +185,7 @@ const rg_kernels_t RG_K_TABLE = {
     .soft_products = soft_products,
     .unit_sums = unit_sums,
     .transpose64 = transpose64,
+    .tile_counts = tile_counts,
     .pack_units = pack_units,
     .planes_turn = planes_turn,
     .terms_count = terms_count,

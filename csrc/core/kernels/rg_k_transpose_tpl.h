@@ -84,14 +84,31 @@ INLINE void turn_tile_f64(const double *from, double *to)
         }                                                               \
     }
 
-FN void transpose64(uint64_t a[64])
+FN void transpose64(uint64_t a[64]){
+    SWAP_BLOCKS(32, UINT64_C(0x00000000ffffffff)) SWAP_BLOCKS(16, UINT64_C(0x0000ffff0000ffff))
+        SWAP_BLOCKS(8, UINT64_C(0x00ff00ff00ff00ff)) SWAP_BLOCKS(4, UINT64_C(0x0f0f0f0f0f0f0f0f))
+            SWAP_BLOCKS(2, UINT64_C(0x3333333333333333))
+                SWAP_BLOCKS(1, UINT64_C(0x5555555555555555))}
+
+/* The bits of each word (Hacker's Delight, 5-1). */
+INLINE vu64 word_bits(vu64 x)
 {
-    SWAP_BLOCKS(32, UINT64_C(0x00000000ffffffff))
-    SWAP_BLOCKS(16, UINT64_C(0x0000ffff0000ffff))
-    SWAP_BLOCKS(8, UINT64_C(0x00ff00ff00ff00ff))
-    SWAP_BLOCKS(4, UINT64_C(0x0f0f0f0f0f0f0f0f))
-    SWAP_BLOCKS(2, UINT64_C(0x3333333333333333))
-    SWAP_BLOCKS(1, UINT64_C(0x5555555555555555))
+    x -= x >> 1 & UINT64_C(0x5555555555555555);
+    x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
+    x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
+    x += x >> 8;
+    x += x >> 16;
+    x += x >> 32;
+    return x & 127;
+}
+
+FN void tile_counts(const uint64_t tile[64], uint64_t mask, uint64_t count[128])
+{
+    for (size_t i = 0; i < 64; i += PART_LANES) {
+        vu64 word = *(const vu64 *)&tile[i];
+        *(vu64 *)&count[i] += word_bits(word & mask);
+        *(vu64 *)&count[64 + i] += word_bits(word);
+    }
 }
 
 #undef SWAP_BLOCKS
