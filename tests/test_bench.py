@@ -33,7 +33,7 @@ def test_every_variant_is_measured_and_the_old_one_restored(quick):
     results = bench.measure("rg", repeats=3)
     assert rgdl.show_config()["simd"] == before
     assert [row.variant for row in results.rows] == [*variants, "peer: scikit-learn"]
-    assert [name for name in quick[: 4 * len(variants) : 4]] == variants
+    assert quick[: len(variants)] == variants
 
 
 def test_variant_is_restored_after_an_error(monkeypatch):
@@ -50,8 +50,35 @@ def test_variant_is_restored_after_an_error(monkeypatch):
 
 def test_median_and_quartiles_skip_the_warm_up(quick):
     row = bench.measure("rg", repeats=5).rows[0]
-    assert (row.low, row.median, row.high) == (3.0, 4.0, 5.0)
+    turn = len(rgdl.show_config()["simd_available"])
+    assert (row.low, row.median, row.high) == (1 + 2 * turn, 1 + 3 * turn, 1 + 4 * turn)
     assert row.repeats == 5
+
+
+def test_what_is_compared_is_measured_in_turns(monkeypatch):
+    seen = []
+
+    def entry(name, **more):
+        make = lambda: lambda: seen.append(name) or 1.0  # noqa: E731
+        return bench.Benchmark(name, "rg", "us", make, **more)
+
+    entries = (
+        entry("ours", rival="theirs"),
+        entry("alone"),
+        entry("also ours", rival="theirs"),
+        entry("theirs", peer="scikit-learn"),
+    )
+    monkeypatch.setattr(bench, "_BENCHMARKS", entries)
+    results = bench.measure("rg", repeats=2)
+    variants = len(rgdl.show_config()["simd_available"])
+    turn = ["ours"] * variants + ["also ours"] * variants + ["theirs"]
+    assert seen == turn * 3 + ["alone"] * 3 * variants
+    assert {row.name: row.ratio for row in results.rows} == {
+        "ours": 1.0,
+        "also ours": 1.0,
+        "theirs": None,
+        "alone": None,
+    }
 
 
 def test_table_and_json_hold_the_same(quick):

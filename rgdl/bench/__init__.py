@@ -1,7 +1,8 @@
 """How fast this machine runs what the package does, per instruction set.
 
 Each benchmark is a function that makes ready and returns what is to be timed; the table
-gives the median over repeats and the spread between the quartiles.
+gives the median over repeats and the spread between the quartiles. What is compared is
+measured in turns, so that a slow moment of the machine meets all of it.
 """
 
 import os
@@ -187,29 +188,21 @@ def measure(group: str | None = None, *, repeats: int = 7) -> Results:
     count(repeats, "repeats")
     todo = benchmarks(group)
     rows: list[Row] = []
-    measured: set[str] = set()
-    for each in todo:
-        if each.peer:
-            continue
-        for variant in rgdl.show_config()["simd_available"]:
-            with _simd(variant):
-                rows.append(_row(each, variant, repeats))
-        if each.rival not in measured:  # in the same minute
-            measured.add(each.rival)
-            rows += _peer_rows(todo, {each.rival}, repeats)
-    rest = {each.name for each in todo} - measured
-    rows += _peer_rows(todo, rest, repeats)
+    for together in _compared(todo):
+        rows += _rows(together, repeats)
     rivals = {each.name: each.rival for each in todo if not each.peer}
     compared = [replace(row, ratio=_ratio(row, rivals, rows)) for row in rows]
     return Results(_machine(), tuple(compared))
 
 
-def _peer_rows(todo: Sequence[Benchmark], names: set[str], repeats: int) -> list[Row]:
-    return [
-        _row(each, f"peer: {each.peer}", repeats)
-        for each in todo
-        if each.peer and each.name in names and has_peer(each.peer)
-    ]
+def _compared(todo: Sequence[Benchmark]) -> list[list[Benchmark]]:
+    """Benchmarks with the peer they share; what has no peer is alone."""
+    peers = {each.name: each for each in todo if each.peer}
+    groups: dict[str, list[Benchmark]] = {}
+    for each in todo:
+        shared = each.name if each.peer else each.rival
+        groups.setdefault(shared if shared in peers else each.name, []).append(each)
+    return list(groups.values())
 
 
 def _ratio(row: Row, rivals: dict[str, str], rows: Sequence[Row]) -> float | None:
@@ -229,29 +222,46 @@ def _ratio(row: Row, rivals: dict[str, str], rows: Sequence[Row]) -> float | Non
     return row.median / max(other.median for other in others)
 
 
-def _row(benchmark: Benchmark, variant: str, repeats: int) -> Row:
-    timer = benchmark.make()
-    timer()
-    values = np.array([timer() for _ in range(repeats)])
-    low, median, high = np.quantile(values, (0.25, 0.5, 0.75)).tolist()
-    return Row(
-        benchmark.name,
-        benchmark.group,
-        variant,
-        benchmark.unit,
-        median,
-        low,
-        high,
-        repeats,
-        benchmark.note,
-    )
+def _rows(together: Sequence[Benchmark], repeats: int) -> list[Row]:
+    """Measure in rounds, so that what is compared meets the same moments."""
+    lines = [
+        (each, variant)
+        for each in together
+        for variant in (
+            (f"peer: {each.peer}",)
+            if each.peer
+            else rgdl.show_config()["simd_available"]
+        )
+        if not each.peer or has_peer(each.peer)
+    ]
+    timers = [each.make() for each, _ in lines]
+    values = np.empty((repeats + 1, len(lines)))
+    for turn in values:  # the first round warms up
+        for i, (each, variant) in enumerate(lines):
+            with _simd(None if each.peer else variant):
+                turn[i] = timers[i]()
+    low, median, high = np.quantile(values[1:], (0.25, 0.5, 0.75), axis=0).tolist()
+    return [
+        Row(
+            each.name,
+            each.group,
+            variant,
+            each.unit,
+            median[i],
+            low[i],
+            high[i],
+            repeats,
+            each.note,
+        )
+        for i, (each, variant) in enumerate(lines)
+    ]
 
 
 @contextmanager
-def _simd(name: str) -> Iterator[None]:
-    """Use one instruction set, and go back to the one before."""
+def _simd(name: str | None) -> Iterator[None]:
+    """Use one instruction set, and go back to the one before; None changes nothing."""
     before = _core.build_info()["simd"]
-    _core.set_simd(name)
+    _core.set_simd(before if name is None else name)
     try:
         yield
     finally:
