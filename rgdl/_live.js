@@ -51,7 +51,7 @@ function makeImage(row, shape, label, colours) {
 function makeFlow(row, levels, critical) {
   const figure = add(row, "figure");
   const svg = draw(figure, "svg", {
-    viewBox: "0 0 232 200", role: "img",
+    viewBox: "0 0 256 200", role: "img",
     "aria-label": "effective coupling K_eff of the lattice and of its block spins",
   });
   const x = (level) => 40 + (180 * level) / (levels - 1);
@@ -66,7 +66,7 @@ function makeFlow(row, levels, critical) {
   draw(svg, "text", { x: 132, y: 197, "text-anchor": "middle" }, "level");
   draw(svg, "text", { x: 42, y: 11 }, "K_eff");
   draw(svg, "path", { class: "critical", d: `M36 ${y(critical)} H226` });
-  draw(svg, "text", { x: 226, y: y(critical) - 4, "text-anchor": "end" }, "K_c");
+  draw(svg, "text", { x: 231, y: y(critical) + 4 }, "K_c");
   const line = draw(svg, "polyline", { class: "flow" });
   const dots = Array.from({ length: levels }, () => draw(svg, "circle", { r: 4 }));
   return (ks) => {
