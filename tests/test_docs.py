@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rgdl import bench
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -108,6 +110,15 @@ def test_capabilities_name_tests_and_calls_that_exist():
             found = importlib.import_module(module)
             for attribute in attributes:
                 found = getattr(found, attribute)
+
+
+def test_lines_of_the_speed_table_are_benchmarks():
+    names = {each.name for each in bench.benchmarks()}
+    table = README.read_text().split("| benchmark | unit |")[1].split("\n\n")[0]
+    lines = [line.strip("| ") for line in table.splitlines()[2:]]
+    told = [re.split(r" (?<!\\)\| ", line)[0].replace(r"\|", "|") for line in lines]
+    assert len(told) > 20
+    assert set(told) <= names
 
 
 def test_course_lists_every_notebook_in_order():
