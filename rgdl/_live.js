@@ -132,7 +132,9 @@ function render({ model, el }) {
       const k = frame.k_eff[level].toFixed(3);
       images[level].caption.textContent = `${rows} x ${columns}: K_eff ${k}`;
     });
-    const rate = times.length > 1 ? (1e3 * (times.length - 1)) / (now - times[0]) : 0;
+    status.textContent = `${frame.sweeps} sweeps`;
+    if (times.length < 2) return; // the first frame after a pause has no rate
+    const rate = (1e3 * (times.length - 1)) / (now - times[0]);
     status.textContent = `${rate.toFixed(0)} frames/s, ${frame.sweeps} sweeps`;
     root.dataset.rate = rate.toFixed(2);
   };
@@ -168,6 +170,7 @@ function render({ model, el }) {
       status.textContent = content.message;
       return;
     }
+    if (!running && shown) return; // asked for before the pause
     const now = performance.now();
     const levels = set.shapes.length;
     const count = content.frames.length;
