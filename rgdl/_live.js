@@ -51,7 +51,7 @@ function makeImage(row, shape, label, colours) {
 function makeFlow(row, levels, critical) {
   const figure = add(row, "figure");
   const svg = draw(figure, "svg", {
-    viewBox: "0 0 232 200", role: "img",
+    viewBox: "0 0 256 200", role: "img",
     "aria-label": "effective coupling K_eff of the lattice and of its block spins",
   });
   const x = (level) => 40 + (180 * level) / (levels - 1);
@@ -66,7 +66,7 @@ function makeFlow(row, levels, critical) {
   draw(svg, "text", { x: 132, y: 197, "text-anchor": "middle" }, "level");
   draw(svg, "text", { x: 42, y: 11 }, "K_eff");
   draw(svg, "path", { class: "critical", d: `M36 ${y(critical)} H226` });
-  draw(svg, "text", { x: 226, y: y(critical) - 4, "text-anchor": "end" }, "K_c");
+  draw(svg, "text", { x: 231, y: y(critical) + 4 }, "K_c");
   const line = draw(svg, "polyline", { class: "flow" });
   const dots = Array.from({ length: levels }, () => draw(svg, "circle", { r: 4 }));
   return (ks) => {
@@ -132,7 +132,9 @@ function render({ model, el }) {
       const k = frame.k_eff[level].toFixed(3);
       images[level].caption.textContent = `${rows} x ${columns}: K_eff ${k}`;
     });
-    const rate = times.length > 1 ? (1e3 * (times.length - 1)) / (now - times[0]) : 0;
+    status.textContent = `${frame.sweeps} sweeps`;
+    if (times.length < 2) return; // the first frame after a pause has no rate
+    const rate = (1e3 * (times.length - 1)) / (now - times[0]);
     status.textContent = `${rate.toFixed(0)} frames/s, ${frame.sweeps} sweeps`;
     root.dataset.rate = rate.toFixed(2);
   };
@@ -168,6 +170,7 @@ function render({ model, el }) {
       status.textContent = content.message;
       return;
     }
+    if (!running && shown) return; // asked for before the pause
     const now = performance.now();
     const levels = set.shapes.length;
     const count = content.frames.length;

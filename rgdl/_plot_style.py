@@ -13,6 +13,7 @@ __all__ = [
     "DIVERGING",
     "DOWN",
     "FRAME",
+    "GAP",
     "LINES",
     "MARKERS",
     "UP",
@@ -28,6 +29,7 @@ DOWN, UP = "#f1ece0", "#25405f"
 LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 FRAME = "#8a8577"
+GAP = "#d8d3c6"  # between maps whose zero is nearly white
 DIVERGING = "RdBu_r"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from rgdl._plot_style import DIVERGING, FRAME, LINES, UP, axes, bare, quiet
+from rgdl._plot_style import DIVERGING, FRAME, GAP, LINES, UP, axes, bare, quiet
 from rgdl._validate import one_of
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def receptive_fields(
     >>> ax.get_xlabel()
     'each unit on its own colour scale'
     """
+    from matplotlib import colormaps
+
     one_of(scale, "scale", ("unit", "shared"))
     maps = np.array(fields, dtype=float)
     if maps.ndim != 3 or maps.size == 0:
@@ -63,7 +65,7 @@ def receptive_fields(
     ax = axes(ax)
     drawn = ax.imshow(
         _mosaic(maps),
-        cmap=DIVERGING,
+        cmap=colormaps[DIVERGING].with_extremes(bad=GAP),
         vmin=-limit,
         vmax=limit,
         interpolation="nearest",

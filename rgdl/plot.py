@@ -167,7 +167,10 @@ def flow(flow: Any, *, ax: "Axes | None" = None) -> "Axes":
 
 
 def blocking_strip(
-    images: Sequence[npt.ArrayLike], *, ax: "Axes | None" = None
+    images: Sequence[npt.ArrayLike],
+    *,
+    names: Sequence[str] | None = None,
+    ax: "Axes | None" = None,
 ) -> "Axes":
     """Draw lattices that get coarser in a row, all at the same physical size.
 
@@ -175,6 +178,8 @@ def blocking_strip(
     ----------
     images : sequence of array_like, each of shape (L, M)
         One configuration per scale, finest first.
+    names : sequence of str, optional
+        What to write above each.
     ax : matplotlib.axes.Axes, optional
         Where to draw.
 
@@ -194,6 +199,8 @@ def blocking_strip(
     """
     if len(images) == 0:
         raise ValueError("images must hold at least one configuration, got none")
+    if names is not None and len(names) != len(images):
+        raise ValueError(f"names must hold one for each of {len(images)}, got {names}")
     gap = 0.08
     ax = _axes(ax)
     for i, entry in enumerate(images):
@@ -216,8 +223,10 @@ def blocking_strip(
             ha="center",
             va="top",
         )
+        if names is not None:
+            ax.text(left + 0.5, 1.04, names[i], ha="center", va="bottom")
     ax.set_xlim(-0.01, len(images) * (1.0 + gap) - gap + 0.01)
-    ax.set_ylim(-0.2, 1.02)
+    ax.set_ylim(-0.2, 1.02 if names is None else 1.2)
     ax.set_aspect("equal")
     ax.set_axis_off()
     return ax

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from rgdl import bench
+
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
@@ -110,6 +112,15 @@ def test_capabilities_name_tests_and_calls_that_exist():
                 found = getattr(found, attribute)
 
 
+def test_lines_of_the_speed_table_are_benchmarks():
+    names = {each.name for each in bench.benchmarks()}
+    table = README.read_text().split("| benchmark | unit |")[1].split("\n\n")[0]
+    lines = [line.strip("| ") for line in table.splitlines()[2:]]
+    told = [re.split(r" (?<!\\)\| ", line)[0].replace(r"\|", "|") for line in lines]
+    assert len(told) > 20
+    assert set(told) <= names
+
+
 def test_course_lists_every_notebook_in_order():
     on_disk = [path.name for path in sorted((ROOT / "notebooks").glob("*.ipynb"))]
     for page in (README, ROOT / ".docs" / "index.md"):
@@ -162,6 +173,18 @@ def test_links_of_the_pages_lead_somewhere():
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def swallowed_tags(page: str) -> list[str]:
+    """What a browser would take for an HTML tag, such as <h v>, and not show."""
+    text = re.sub(r"^```.*?^```$|`[^`]*`|\$[^$]*\$", "", page, flags=re.M | re.S)
+    return re.findall(r"</?[A-Za-z][A-Za-z0-9-]*(?:\s[^<>]*)?/?>", text)
+
+
+def test_no_mean_is_taken_for_a_tag():
+    assert swallowed_tags("sum_<ij>, `<ij>`, $<H>$, <m^2>, <h v>") == ["<ij>", "<h v>"]
+    for page in [README, *(ROOT / ".docs").glob("*.md")]:
+        assert swallowed_tags(page.read_text()) == [], page.name
+
+
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     """The built pages; a warning of any kind fails here."""
@@ -198,7 +221,8 @@ def test_every_public_name_has_its_place_on_a_page(pages):
 
 
 def test_formulas_need_no_network(pages):
-    for page in (pages / "reference").glob("*.html"):
+    assert 'class="math' in (pages / "conventions.html").read_text()
+    for page in [*pages.glob("*.html"), *pages.glob("reference/*.html")]:
         scripts = re.findall(r'<script[^>]* src="([^"]+)"', page.read_text())
         assert not [source for source in scripts if "//" in source]
         assert any("mathjax" in source for source in scripts) == (

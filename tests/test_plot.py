@@ -115,6 +115,11 @@ def test_unit_scale_brings_every_map_to_one(ax):
     assert np.ma.getmaskarray(picture).any()
 
 
+def test_gaps_between_maps_differ_from_zero_weights(ax):
+    colours = plot.receptive_fields(FIELDS, ax=ax).images[0].cmap
+    assert np.abs(np.subtract(colours(np.ma.masked), colours(0.5)))[:3].max() > 0.1
+
+
 def test_shared_scale_is_symmetric_and_said(ax):
     plot.receptive_fields(FIELDS, scale="shared", ax=ax)
     low, high = ax.images[0].get_clim()
@@ -137,6 +142,14 @@ def test_flow_takes_labels_from_a_flow(ax):
     flow = SimpleNamespace(couplings=np.ones((3, 2)), labels=("nn", "nnn"))
     plot.flow(flow, ax=ax)
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["nn", "nnn"]
+
+
+def test_strip_writes_names_above_the_lattices(ax):
+    plot.blocking_strip([np.ones((8, 8)), np.ones((4, 4))], names=["v", "h"], ax=ax)
+    above = [text.get_text() for text in ax.texts if text.get_position()[1] > 1]
+    assert above == ["v", "h"]
+    with pytest.raises(ValueError, match="names must hold one for each of 1"):
+        plot.blocking_strip([np.ones((2, 2))], names=["v", "h"])
 
 
 def test_strip_gives_every_lattice_the_same_size(ax):

@@ -270,7 +270,7 @@ def diagnose(rbm: Any) -> list[str]:
         if count:
             remarks.append(
                 f"{count} of {len(on)} hidden units are {what}: lower learning_rate, "
-                "set a sparsity target or centered=True (section 15)"
+                "set a sparsity target or centered=True (Hinton, section 15)"
             )
     history = rbm.history_
     last = {name: np.asarray(column[-3:]) for name, column in history.items()}
@@ -279,7 +279,7 @@ def diagnose(rbm: Any) -> list[str]:
         remarks.append(
             "the free energy of the chains has left that of the data by more than its "
             "spread for 3 epochs: lower learning_rate, raise k, or "
-            'use method="pt-pcd" (sections 5 and 14)'
+            'use method="pt-pcd" (Hinton, sections 5 and 14)'
         )
     apart = np.asarray(history.get("chain_drift", [])[-3:])
     if len(apart) == 3 and (apart > _DRIFT_LIMIT).all():
@@ -287,18 +287,18 @@ def diagnose(rbm: Any) -> list[str]:
             f"a hidden unit's mean over the chains has been {apart.min():.0f} or more "
             "standard errors from that over the data for 3 epochs: chains are stuck in "
             "some modes and push the biases away; set centered=True, raise n_chains, "
-            'or use method="pt-pcd" (section 14)'
+            'or use method="pt-pcd" (Hinton, section 14)'
         )
     ratio = last["update_ratio"][-1:]
     if (ratio > 0.1).any():
         remarks.append(
             f"the last update was {ratio[0]:.0%} of the weights, about 0.1 % is "
-            "wanted: lower learning_rate (section 7)"
+            "wanted: lower learning_rate (Hinton, section 7)"
         )
     gaps = np.asarray(history.get("free_energy_gap", []))
     if len(gaps) >= 6 and gaps[-3:].min() > 0 and gaps[-3:].min() > gaps[:-3].max():
         remarks.append(
             "the free energy of held-out data keeps leaving that of the training data: "
-            "the machine overfits; stop earlier or set l1 or l2 (section 6)"
+            "the machine overfits; stop earlier or set l1 or l2 (Hinton, section 6)"
         )
     return remarks
