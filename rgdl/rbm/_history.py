@@ -12,7 +12,7 @@ from rgdl._blas import blas_threads, matmul
 from rgdl.errors import ConvergenceError
 from rgdl.rbm._data import Rows
 from rgdl.rbm._evaluate import pseudo_likelihood
-from rgdl.rbm._moments import Parameters, bits_values, free_energy, unit_means
+from rgdl.rbm._moments import Parameters, bits_values, unit_means
 from rgdl.rbm._settings import Settings
 
 __all__ = ["HISTORY", "EarlyStopping", "diagnose", "hidden_activations", "record"]
@@ -44,45 +44,52 @@ def shown(rows: Rows, n_visible: int, spin: bool, most: int) -> npt.NDArray[Any]
     return values
 
 
-def _energies(
-    values: npt.NDArray[Any], parameters: Parameters, spin: bool
-) -> tuple[float, float]:
-    """Mean and spread of F; not finite where it overflows, judged by the caller."""
-    if len(values) == 0:
-        return math.nan, math.nan
+def _looked_at(
+    states: npt.NDArray[Any], parameters: Parameters, spin: bool
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """F(v) of states and E[h | v] (units first); not finite where they overflow.
+
+    F is rounded to the machine's precision, so that it overflows when the machine's
+    own arithmetic would.
+    """
+    W, b, c = parameters.as_float64()
+    values = states.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        free = free_energy(values, parameters, spin).astype(np.float64)
-        return float(free.mean()), float(free.std())
+        inputs = matmul(W, values, transpose_a=True, transpose_b=True)
+        soft, h = _core.unit_sums(inputs, c, spin), inputs
+        return (-(values @ b) - soft).astype(parameters.W.dtype), h
 
 
 def _drift(
-    rows: Rows,
-    data: npt.NDArray[Any],
-    chains: npt.NDArray[Any],
-    parameters: Parameters,
-    spin: bool,
+    rows: Rows, data: npt.NDArray[np.float64], chains: npt.NDArray[np.float64]
 ) -> float:
     """Largest |<h_j>_data - <h_j>_chains| in standard errors; `data` shows `rows`.
 
-    The variance is that of both together, as if they had one mean: chains that are
-    all alike, too few to tell by, then cannot look significant.
+    Both are E[h | v], units first. The variance is that of both together, as if they
+    had one mean: chains that are all alike, too few to tell by, then cannot look
+    significant.
     """
-    W, _, c = parameters.as_float64()
-    states = np.concatenate([data, chains]).astype(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        h = unit_means(matmul(states, W) + c, spin)
-    if len(chains) == 0 or not np.isfinite(h).all():
+    n, m = data.shape[1], chains.shape[1]
+    if m == 0 or not (np.isfinite(data).all() and np.isfinite(chains).all()):
         return math.nan
-    n, m = len(data), len(chains)
     share = np.full(n, 1 / n)
     if rows.weights is not None:
         weights = rows.weights[:: max(1, len(rows) // _SHOWN_ROWS)][:n]
         share = weights / weights.sum()
-    apart = np.abs(share @ h[:n] - h[n:].mean(axis=0))
-    error = h.std(axis=0) * math.sqrt(float(share @ share) + 1 / m)
+    apart = np.abs(data @ share - chains.mean(axis=1))
+    spread = np.concatenate([data, chains], axis=1).std(axis=1)
+    error = spread * math.sqrt(float(share @ share) + 1 / m)
     return float(
         np.divide(apart, error, out=np.zeros_like(apart), where=error > 0).max()
     )
+
+
+def _mean_and_spread(free: npt.NDArray[Any]) -> tuple[float, float]:
+    if len(free) == 0:
+        return math.nan, math.nan
+    wide = free.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(wide.mean()), float(wide.std())
 
 
 def _rms(array: npt.NDArray[Any]) -> float:
@@ -97,19 +104,20 @@ def record(
     extra: Mapping[str, float],
 ) -> None:
     """Append one epoch to `history_` and close it; ConvergenceError on overflow."""
+    spectrum = rbm.spectrum_
+    small = min(rbm.W_.shape) <= _SPECTRUM_UNITS
     with blas_threads(settings.workers):
         values = _values(rbm, rows, settings, validation)
+        epoch = int(values["epoch"])
+        due = small or epoch & (epoch - 1) == 0
+        if due and math.isfinite(values["weight_rms"]):
+            spectrum = {**spectrum, epoch: singular_values(rbm.W_)}
     values.update(extra)
-    epoch = int(values["epoch"])
     history = {name: list(column) for name, column in rbm.history_.items()}
     for name in values:  # a column that starts late has had nothing to say before
         history.setdefault(name, [math.nan] * (epoch - 1))
     for name, column in history.items():
         column.append(values.get(name, math.nan))
-    spectrum = rbm.spectrum_
-    small = min(rbm.W_.shape) <= _SPECTRUM_UNITS
-    if math.isfinite(values["weight_rms"]) and (small or epoch & (epoch - 1) == 0):
-        spectrum = {**spectrum, epoch: singular_values(rbm.W_)}
     cursor = rbm._cursor.copy()
     cursor[1:] = 0
     # one step that no interrupt can split
@@ -128,9 +136,11 @@ def _values(
     spin, n_visible = settings.spin, rbm.n_features_in_
     _, _, changed, n_negative = rbm._cursor.tolist()
     data = shown(rows, n_visible, spin, _SHOWN_ROWS)
-    mean, spread = _energies(data, parameters, spin)
+    n = len(data)
     chains = bits_values(rbm._negative[:n_negative], n_visible, spin)
-    model, _ = _energies(chains, parameters, spin)
+    free, h = _looked_at(np.concatenate([data, chains]), parameters, spin)
+    mean, spread = _mean_and_spread(free[:n])
+    model, _ = _mean_and_spread(free[n:])
     known = settings.method == "cd" and settings.solver == "sgd"
     counted = known and rows.bits is not None
     persistent = settings.method != "cd" and settings.solver == "sgd"
@@ -148,10 +158,8 @@ def _values(
         "chain_drift": (
             _drift(
                 rows,
-                data,
-                chains[:: max(1, n_negative // _SHOWN_ROWS)][:_SHOWN_ROWS],
-                parameters,
-                spin,
+                h[:, :n],
+                h[:, n:][:, :: max(1, n_negative // _SHOWN_ROWS)][:, :_SHOWN_ROWS],
             )
             if persistent
             else math.nan
@@ -159,9 +167,9 @@ def _values(
     }
     if validation is not None:
         held_out = shown(validation, n_visible, spin, _SHOWN_ROWS)
-        free, _ = _energies(held_out, parameters, spin)
-        values["free_energy_validation"] = free
-        values["free_energy_gap"] = free - mean
+        held, _ = _mean_and_spread(_looked_at(held_out, parameters, spin)[0])
+        values["free_energy_validation"] = held
+        values["free_energy_gap"] = held - mean
         if validation.bits is not None:
             most = max(1, _PSEUDO_TERMS // rbm.W_.size)
             values["pseudo_likelihood"] = float(
