@@ -531,31 +531,44 @@ def test_a_cut_training_goes_on_from_its_checkpoint_to_the_same_bits(kind, tmp_p
 def test_a_cut_lbfgs_goes_on_from_its_checkpoint_to_the_same_bits(
     dtype, tmp_path, monkeypatch
 ):
-    """Cut between and within parts of 100 iterations by a callback that crashes.
+    """Cut by a callback that crashes, and by Ctrl-C at and before a record.
 
-    Going on from anywhere but the end of a part, or with another length of parts, ends
-    elsewhere.
+    Going on without what the search remembers of the slopes ends elsewhere.
     """
-    monkeypatch.setattr("rgdl.rbm._lbfgs.PART", 100)
+    monkeypatch.setattr("rgdl.rbm._training._CHECKPOINT_ITERATIONS", 7)
     s = spins(300)
     path = tmp_path / "cut.npz"
-    rbm = RBM(5, solver="lbfgs", dtype=dtype, l2=0.01, n_epochs=250, rng=1)
+    rbm = RBM(5, solver="lbfgs", dtype=dtype, l2=0.01, n_epochs=60, rng=1)
 
-    def cut_at(iteration):
+    def cut_at(iteration, error):
         def crash(machine):
             if len(machine.history_["epoch"]) == iteration:
-                raise ZeroDivisionError
+                raise error
 
         return crash
 
-    with pytest.warns(ConvergenceWarning, match="after 250 .*LIMIT"):
-        whole = clone(rbm).set_params(n_epochs=250).fit(s)
-    for iteration, kept in ((40, None), (130, 100), (101, 100), (220, 200)):
-        with pytest.raises(ZeroDivisionError):
-            clone(rbm).fit(s, checkpoint=path, callbacks=[cut_at(iteration)])
+    with pytest.warns(ConvergenceWarning, match="after 60 .*LIMIT"):
+        whole = clone(rbm).fit(s)
+    for iteration, error, kept in (
+        (5, ZeroDivisionError, None),
+        (16, ZeroDivisionError, 14),
+        (17, KeyboardInterrupt, 17),
+        (24, ZeroDivisionError, 21),
+    ):
+        with pytest.raises(error):
+            clone(rbm).fit(s, checkpoint=path, callbacks=[cut_at(iteration, error)])
         assert path.exists() == (kept is not None)
         if kept:
             assert len(RBM.load(path).history_["epoch"]) == kept
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("rgdl.rbm._training.record", interrupted)
+        with pytest.raises(KeyboardInterrupt):  # iteration 22 is done, without a record
+            clone(rbm).fit(s, checkpoint=path)
+    begun = path.read_bytes()
     with pytest.warns(ConvergenceWarning):
         resumed = clone(rbm).fit(s, checkpoint=path)
     assert same_state(resumed, whole)
@@ -563,9 +576,24 @@ def test_a_cut_lbfgs_goes_on_from_its_checkpoint_to_the_same_bits(
     assert same_state(again, whole)
     assert again.converged_ is False
     assert again.solver_message_ == whole.solver_message_
-    monkeypatch.setattr("rgdl.rbm._lbfgs.PART", 90)
+    path.write_bytes(begun)
+    monkeypatch.setattr("rgdl.rbm._checkpoint.Search", lambda *_: None)
     with pytest.warns(ConvergenceWarning):
-        assert not same_state(clone(rbm).fit(s), whole)
+        assert not same_state(clone(rbm).fit(s, checkpoint=path), whole)
+
+
+def test_lbfgs_writes_its_checkpoint_by_the_clock_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("rgdl.rbm._training._CHECKPOINT_SECONDS", 0.0)
+    path, found = tmp_path / "rbm.npz", []
+
+    def look(machine):
+        found.append(path.exists() and len(RBM.load(path).history_["epoch"]))
+        return len(found) == 4
+
+    RBM(3, solver="lbfgs", n_epochs=9, rng=0).fit(
+        spins(50), checkpoint=path, callbacks=[look]
+    )
+    assert found == [False, 1, 2, 3]
 
 
 def test_lbfgs_says_how_it_stopped(tmp_path):
@@ -625,6 +653,34 @@ def test_files_that_are_no_machines(tmp_path):
     path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(rgdl.FileFormatError):
         RBM.load(path)
+
+
+@pytest.mark.parametrize("real", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", ["pcd", "cd", "pt-pcd", "lbfgs"])
+@pytest.mark.filterwarnings("ignore:L-BFGS stopped")
+def test_products_by_blas_give_the_same_bits_for_any_workers(real, kind):
+    """The library's own threads would change the last bits at these extents."""
+    method = {"solver": kind} if kind == "lbfgs" else {"method": kind}
+    X = np.random.default_rng(0).random((200, 601)).astype(real)
+    n_hidden = 6 if kind == "lbfgs" else 133
+    fits = [
+        RBM(
+            n_hidden, units="binary", n_temperatures=3, n_epochs=2, rng=0,
+            workers=workers, dtype=X.dtype.name, progress=False, **method,
+        ).fit(X)
+        for workers in (1, 2, 3)
+    ]  # fmt: skip
+    assert all(np.array_equal(fits[0].W_, other.W_) for other in fits[1:])
+
+
+def test_real_valued_rows_train_in_their_own_precision():
+    """float32 and float64 rows of the same values: close, and not the same bits."""
+    X = np.random.default_rng(0).random((120, 30)).astype(np.float32)
+    single = RBM(9, units="binary", n_epochs=2, rng=0).fit(X)
+    double = RBM(9, units="binary", n_epochs=2, rng=0).fit(X.astype(np.float64))
+    assert single.W_.dtype == double.W_.dtype == np.float32
+    assert abs(single.W_ - double.W_).max() < 2e-3  # a unit drawn otherwise, or two
+    assert not np.array_equal(single.W_, double.W_)
 
 
 @pytest.mark.parametrize("kind", ["dense", "dense-cd", "tempered"])
