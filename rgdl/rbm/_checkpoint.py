@@ -39,6 +39,7 @@ _ARRAYS = {
     "_activity": ("activity",),
     "_negative": ("negative",),
     "_hidden": ("hidden",),
+    "_earlier": ("earlier",),
     "_cursor": ("cursor",),
     "_search": ("search_x", "search_value", "search_slope", "steps", "changes"),
     "hidden_means_": ("hidden_means",),
@@ -125,6 +126,7 @@ def machine_state(
             "_offsets": None,
             "_activity": None,
             "_search": None,
+            "_earlier": None,
         }
         if meta["key"] is not None:
             state["key_"] = tuple(meta["key"])

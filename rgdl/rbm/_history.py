@@ -26,10 +26,13 @@ HISTORY = (
     "weight_rms",
     "update_ratio",
     "chain_drift",
+    "chain_memory",
 )
 
 _SHOWN_ROWS = 200
 _DRIFT_LIMIT = 5.0  # standard errors; with at most 200 rows and chains, 0.5 deviations
+_MEMORY_LIMIT = 0.4  # healthy chains stay below 0.25, by three epochs' least value
+_MEMORY_CHAINS = 5  # fewer agree with their past by chance
 _PSEUDO_TERMS = 20_000_000  # softplus terms that a pseudo-likelihood may cost
 _SPECTRUM_UNITS = 128  # layers up to this size have their singular values taken always
 
@@ -60,6 +63,34 @@ def _looked_at(
         return (-(values @ b) - soft).astype(parameters.W.dtype), h
 
 
+def _shares(rows: Rows, n: int) -> npt.NDArray[np.float64]:
+    """Of the n rows shown in the mean of them all."""
+    if rows.weights is None:
+        return np.full(n, 1 / n)
+    weights = rows.weights[:: max(1, len(rows) // _SHOWN_ROWS)][:n]
+    return np.asarray(weights / weights.sum())
+
+
+def _memory(
+    mean: npt.NDArray[np.float64],
+    chains: npt.NDArray[Any],
+    earlier: npt.NDArray[Any],
+    spin: bool,
+) -> float:
+    """Overlap of chains with their earlier states, about the data's mean.
+
+    <(v - mean)(v' - mean)> over units and chains, in units of the variance that units
+    of this mean have.
+    """
+    variance = 1 - mean**2 if spin else mean * (1 - mean)
+    if len(chains) < _MEMORY_CHAINS or len(chains) != len(earlier):
+        return math.nan
+    if not variance.sum() > 0:
+        return math.nan
+    overlap = ((chains - mean) * (earlier - mean)).mean(axis=0)
+    return float(overlap.sum() / variance.sum())
+
+
 def _drift(
     rows: Rows, data: npt.NDArray[np.float64], chains: npt.NDArray[np.float64]
 ) -> float:
@@ -72,10 +103,7 @@ def _drift(
     n, m = data.shape[1], chains.shape[1]
     if m == 0 or not (np.isfinite(data).all() and np.isfinite(chains).all()):
         return math.nan
-    share = np.full(n, 1 / n)
-    if rows.weights is not None:
-        weights = rows.weights[:: max(1, len(rows) // _SHOWN_ROWS)][:n]
-        share = weights / weights.sum()
+    share = _shares(rows, n)
     apart = np.abs(data @ share - chains.mean(axis=1))
     spread = np.concatenate([data, chains], axis=1).std(axis=1)
     error = spread * math.sqrt(float(share @ share) + 1 / m)
@@ -107,7 +135,7 @@ def record(
     spectrum = rbm.spectrum_
     small = min(rbm.W_.shape) <= _SPECTRUM_UNITS
     with blas_threads(settings.workers):
-        values = _values(rbm, rows, settings, validation)
+        values, chains = _values(rbm, rows, settings, validation)
         epoch = int(values["epoch"])
         due = small or epoch & (epoch - 1) == 0
         if due and math.isfinite(values["weight_rms"]):
@@ -121,7 +149,9 @@ def record(
     cursor = rbm._cursor.copy()
     cursor[1:] = 0
     # one step that no interrupt can split
-    rbm.__dict__.update(history_=history, spectrum_=spectrum, _cursor=cursor)
+    rbm.__dict__.update(
+        history_=history, spectrum_=spectrum, _cursor=cursor, _earlier=chains
+    )
     if not math.isfinite(values["free_energy_data"]):
         raise ConvergenceError(
             f"the free energy overflowed in epoch {epoch}; lower learning_rate "
@@ -131,7 +161,8 @@ def record(
 
 def _values(
     rbm: Any, rows: Rows, settings: Settings, validation: Rows | None
-) -> dict[str, float]:
+) -> tuple[dict[str, float], npt.NDArray[np.uint64]]:
+    """Numbers of an epoch, and the chains that the next one compares with."""
     parameters = Parameters(rbm.W_, rbm.b_, rbm.c_)
     spin, n_visible = settings.spin, rbm.n_features_in_
     _, _, changed, n_negative = rbm._cursor.tolist()
@@ -145,6 +176,9 @@ def _values(
     counted = known and rows.bits is not None
     persistent = settings.method != "cd" and settings.solver == "sgd"
     weight = _rms(rbm.W_)
+    stride = max(1, n_negative // _SHOWN_ROWS)
+    kept = rbm._negative[:n_negative][::stride][:_SHOWN_ROWS].copy()
+    earlier = getattr(rbm, "_earlier", None)
     values = {
         "epoch": float(len(rbm.history_["epoch"]) + 1),
         "free_energy_data": mean,
@@ -155,16 +189,18 @@ def _values(
         ),
         "weight_rms": weight,
         "update_ratio": _rms(rbm._velocity[0]) / weight if weight > 0 else math.nan,
-        "chain_drift": (
-            _drift(
-                rows,
-                h[:, :n],
-                h[:, n:][:, :: max(1, n_negative // _SHOWN_ROWS)][:, :_SHOWN_ROWS],
-            )
-            if persistent
-            else math.nan
-        ),
+        "chain_drift": math.nan,
+        "chain_memory": math.nan,
     }
+    if persistent:
+        values["chain_drift"] = _drift(rows, h[:, :n], h[:, n::stride][:, :_SHOWN_ROWS])
+        if earlier is not None:
+            values["chain_memory"] = _memory(
+                _shares(rows, n) @ data,
+                chains[::stride][:_SHOWN_ROWS],
+                bits_values(earlier, n_visible, spin),
+                spin,
+            )
     if validation is not None:
         held_out = shown(validation, n_visible, spin, _SHOWN_ROWS)
         held, _ = _mean_and_spread(_looked_at(held_out, parameters, spin)[0])
@@ -175,7 +211,7 @@ def _values(
             values["pseudo_likelihood"] = float(
                 pseudo_likelihood(held_out[:most], parameters, spin).mean()
             )
-    return values
+    return values, kept
 
 
 def singular_values(W: npt.NDArray[Any]) -> list[float]:
@@ -296,6 +332,13 @@ def diagnose(rbm: Any) -> list[str]:
             "standard errors from that over the data for 3 epochs: chains are stuck in "
             "some modes and push the biases away; set centered=True, raise n_chains, "
             'or use method="pt-pcd" (section 14)'
+        )
+    memory = np.asarray(history.get("chain_memory", [])[-3:])
+    if len(memory) == 3 and (memory > _MEMORY_LIMIT).all():
+        remarks.append(
+            f"the chains have kept {memory.min():.0%} of their states from one epoch "
+            "to the next for 3 epochs, so the gradient is not the machine's: lower "
+            'learning_rate, raise k, or use method="pt-pcd" (section 14)'
         )
     ratio = last["update_ratio"][-1:]
     if (ratio > 0.1).any():

@@ -92,10 +92,12 @@ class RBM(Sampler):
         not the objective), ``weight_rms``, ``update_ratio`` (last update over weights;
         about 0.001 is healthy), ``chain_drift`` (largest difference of a hidden unit's
         mean between at most 200 rows and as many persistent chains, in standard
-        errors; above 5 for epochs means chains that are stuck); with "pt-pcd"
-        ``swap_rate``; with the exact solvers
-        ``negative_log_likelihood`` (nats per row; of "exact" before the epoch's step,
-        of "lbfgs" after its iteration); with validation data
+        errors; above 5 for epochs means chains that are stuck), ``chain_memory``
+        (overlap of 5 to 200 persistent chains with their states an epoch before, about
+        the data's mean, in variances: 1 if they stand still, 0 if they forget; above
+        0.4 for epochs means that they do not mix); with "pt-pcd" ``swap_rate``; with
+        the exact solvers ``negative_log_likelihood`` (nats per row; of "exact" before
+        the epoch's step, of "lbfgs" after its iteration); with validation data
         ``free_energy_validation``, ``free_energy_gap`` (validation minus training;
         growing means overfitting) and ``pseudo_likelihood``.
     spectrum_ : dict of int to list of float

@@ -79,6 +79,7 @@ def begin_optimiser(rbm: Any, rows: Rows, settings: Settings, key: Key) -> None:
         _offsets=offsets,
         _activity=activity,
         _search=None,
+        _earlier=None,
         converged_=None,
         solver_message_="",
         hidden_means_=np.full(n_hidden, np.nan),
