@@ -1,11 +1,13 @@
 """Dense products by SciPy's BLAS, in as many threads as `workers` says.
 
 Their last bits depend on the library: nothing that must repeat on every machine may
-rest on them.
+rest on them. They do not depend on the threads: those of the core share the work in
+pieces, and the library itself uses one.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
 
@@ -23,6 +25,8 @@ _ROUTINES = {
     np.dtype(np.float64): cython_blas.__pyx_capi__["dgemm"],
 }
 
+_WORKERS: ContextVar[int] = ContextVar("workers", default=1)
+
 
 @cache
 def _controller() -> ThreadpoolController:
@@ -32,9 +36,13 @@ def _controller() -> ThreadpoolController:
 
 @contextmanager
 def blas_threads(workers: int) -> Iterator[None]:
-    """Let every BLAS, NumPy's too, use at most so many threads in this block."""
-    with _controller().limit(limits=workers, user_api="blas"):
-        yield
+    """Let `matmul` use so many threads in this block, and BLAS elsewhere only one."""
+    token = _WORKERS.set(workers)
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        _WORKERS.reset(token)
 
 
 def matmul(
@@ -61,5 +69,6 @@ def matmul(
         transpose_b,
         scale,
         1.0 if add else 0.0,
+        _WORKERS.get(),
     )
     return out

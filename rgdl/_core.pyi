@@ -92,6 +92,7 @@ def rbm_gibbs(
     clamped: Bits | None = None,
     records: Bits | None = None,
     record_every: int = 1,
+    mean: Real | None = None,
 ) -> None: ...
 def rbm_mean(
     weights: Real,
@@ -352,7 +353,9 @@ def gemm(
     transpose_b: bool,
     alpha: float,
     beta: float,
+    workers: int = 1,
 ) -> None: ...
+def unit_means(x: Real, bias: Real, spin: bool) -> None: ...
 def unit_sums(
     x: npt.NDArray[np.float64], bias: npt.NDArray[np.float64], spin: bool
 ) -> npt.NDArray[np.float64]: ...

@@ -467,3 +467,64 @@ def test_gemm_is_the_product(dtype, transpose_a, transpose_b):
         _core.gemm(**{**given, "routine": None})
     with pytest.raises(ValueError, match="shapes that fit"):
         _core.gemm(**{**given, "out": np.ones((3, 5), dtype)})
+    with pytest.raises(ValueError, match="at least 1"):
+        _core.gemm(**given, workers=0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(700, 70), (70, 900), (512, 512)])
+@pytest.mark.parametrize("transposed", [(False, True), (True, False)])
+def test_gemm_in_pieces_is_the_product_for_any_workers(dtype, shape, transposed):
+    """Long products are cut into pieces of 256 rows or columns; one worker or more."""
+    from rgdl._blas import blas_threads, matmul
+
+    rng = np.random.default_rng(0)
+    a = rng.random((shape[0], 90)).astype(dtype)
+    b = rng.random((90, shape[1])).astype(dtype)
+    swapped = [
+        np.ascontiguousarray(x.T if t else x)
+        for x, t in zip((a, b), transposed, strict=True)
+    ]
+    results = []
+    for workers in (1, 2, 3, 7):
+        out = np.ones(shape, dtype)
+        with blas_threads(workers):
+            matmul(
+                *swapped, transpose_a=transposed[0], transpose_b=transposed[1],
+                scale=0.5, out=out, add=True,
+            )  # fmt: skip
+        results.append(out)
+    assert np.allclose(results[0], 0.5 * (a @ b) + 1, rtol=1e-5)
+    assert all(np.array_equal(results[0], other) for other in results[1:])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("spin", [False, True])
+def test_unit_means_are_sigmoid_and_tanh(dtype, spin):
+    """Rows and units beyond whole blocks of 32 and panels of 16, too."""
+    rng = np.random.default_rng(0)
+    for rows, units in ((1, 1), (33, 16), (70, 37)):
+        x = (4 * rng.standard_normal((rows, units))).astype(dtype)
+        bias = rng.standard_normal(units).astype(dtype)
+        inputs = (x + bias).astype(np.float64)
+        want = np.tanh(inputs) if spin else 1 / (1 + np.exp(-inputs))
+        _core.unit_means(x, bias, spin)
+        assert abs(x - want).max() < (3e-7 if dtype == np.float32 else 1e-15)
+    with pytest.raises(ValueError, match="one value per column"):
+        _core.unit_means(x, bias[1:], spin)
+    with pytest.raises(TypeError, match="bias"):
+        _core.unit_means(x, bias.astype(np.float16), spin)
+
+
+def test_gibbs_steps_give_the_means_of_their_last_states():
+    rng = np.random.default_rng(0)
+    machine = [rng.standard_normal(s).astype(np.float32) for s in ((70, 33), 70, 33)]
+    visible, hidden = np.zeros((5, 2), np.uint64), np.zeros((5, 1), np.uint64)
+    mean = np.empty((5, 33), np.float32)
+    job = (*machine, False, visible, hidden, False, 3, KEY, 17, 0, 1, None)
+    _core.rbm_gibbs(*job, mean=mean)
+    assert np.array_equal(mean, _core.rbm_mean(*machine, False, visible, True, 1))
+    with pytest.raises(ValueError, match="mean"):
+        _core.rbm_gibbs(*job, mean=mean[:4].copy())
+    with pytest.raises(TypeError, match="mean"):
+        _core.rbm_gibbs(*job, mean=mean.astype(np.float64))

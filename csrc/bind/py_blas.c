@@ -2,8 +2,11 @@
 #include "rgb_common.h"
 
 #include "rg_dispatch.h"
+#include "rg_unit.h"
 
 #include <limits.h>
+
+#include "rg_thread.h"
 
 /* xgemm of Fortran BLAS with 32-bit integers (LP64); reals are float or double. */
 typedef void (*gemm_t)(char *, char *, int *, int *, int *, void *, void *, int *, void *, int *,
@@ -34,22 +37,77 @@ static gemm_t take_routine(PyObject *capsule)
     return routine;
 }
 
+/* A product out = alpha op(a) op(b) + beta out of row-major arrays, to be done in pieces: a
+ * library's last bits depend on how many threads it uses, those of a piece do not. */
+typedef struct {
+    gemm_t routine;
+    size_t real; /* bytes of a number */
+    const char *a, *b;
+    char *out;
+    size_t m, n, k;
+    bool transpose_a, transpose_b;
+    void *factor, *keep;
+} product_t;
+
+enum {
+    PIECE = 256,            /* rows or columns of out, whichever there are more of: at least */
+    LEAST_PRODUCT = 1 << 20 /* multiplications: not cut below that */
+};
+
+static size_t n_pieces(const product_t *job)
+{
+    size_t longer = job->m > job->n ? job->m : job->n;
+    bool small = longer < 2 * PIECE || job->m * job->n < LEAST_PRODUCT / job->k;
+    return small ? 1 : longer / PIECE;
+}
+
+static void run_piece(const product_t *job, size_t piece)
+{
+    size_t pieces = n_pieces(job);
+    bool by_rows = job->m > job->n;
+    size_t longer = by_rows ? job->m : job->n;
+    size_t from = piece * longer / pieces;
+    size_t length = (piece + 1) * longer / pieces - from;
+    size_t row = by_rows ? from : 0, column = by_rows ? 0 : from;
+    size_t n_rows = by_rows ? length : job->m, n_columns = by_rows ? job->n : length;
+    /* rows of C are columns of Fortran, so out' = op(b)' op(a)' */
+    char first = job->transpose_b ? 'T' : 'N', second = job->transpose_a ? 'T' : 'N';
+    int columns = (int)n_columns, rows = (int)n_rows, inner = (int)job->k, width = (int)job->n;
+    int ldb = job->transpose_b ? inner : width, lda = job->transpose_a ? (int)job->m : inner;
+    const char *a = &job->a[row * (job->transpose_a ? 1 : job->k) * job->real];
+    const char *b = &job->b[column * (job->transpose_b ? job->k : 1) * job->real];
+    job->routine(&first, &second, &columns, &rows, &inner, job->factor, (void *)(uintptr_t)b, &ldb,
+                 (void *)(uintptr_t)a, &lda, job->keep,
+                 &job->out[(row * job->n + column) * job->real], &width);
+}
+
+static void product_worker(void *context, rg_team_t *team, size_t worker)
+{
+    const product_t *job = context;
+    for (size_t piece = worker; piece < n_pieces(job); piece += rg_team_size(team)) {
+        run_piece(job, piece);
+    }
+}
+
 PyDoc_STRVAR(gemm_doc,
-             "gemm($module, /, routine, a, b, out, transpose_a, transpose_b, alpha, beta)\n--\n\n"
+             "gemm($module, /, routine, a, b, out, transpose_a, transpose_b, alpha, beta,\n"
+             "     workers=1)\n--\n\n"
              "out = alpha op(a) op(b) + beta out in place, by the capsule of sgemm or dgemm that\n"
-             "fits the arrays' dtype.");
+             "fits the arrays' dtype. If the library uses one thread, the bits do not depend on\n"
+             "the workers.");
 
 static PyObject *gemm(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {"routine",     "a",     "b",    "out", "transpose_a",
-                               "transpose_b", "alpha", "beta", NULL};
+    static char *keywords[] = {"routine",     "a",     "b",    "out",     "transpose_a",
+                               "transpose_b", "alpha", "beta", "workers", NULL};
     PyObject *capsule = NULL, *a_object = NULL, *b_object = NULL, *out_object = NULL;
     int transpose_a = 0, transpose_b = 0;
     double alpha = 1.0, beta = 0.0;
+    size_t workers = 1;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOppdd:gemm", keywords, &capsule, &a_object,
-                                     &b_object, &out_object, &transpose_a, &transpose_b, &alpha,
-                                     &beta)) {
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOOppdd|O&:gemm", keywords, &capsule,
+                                     &a_object, &b_object, &out_object, &transpose_a, &transpose_b,
+                                     &alpha, &beta, rgb_convert_count, &workers)) {
         return NULL;
     }
     gemm_t routine = take_routine(capsule);
@@ -80,16 +138,22 @@ static PyObject *gemm(PyObject *module, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_ValueError, "extents must be in [1, 2^31)");
         return NULL;
     }
-    /* rows of C are columns of Fortran, so out' = op(b)' op(a)' */
-    char first = transpose_b ? 'T' : 'N', second = transpose_a ? 'T' : 'N';
-    int columns = (int)n, rows = (int)m, inner = (int)k;
-    int ldb = (int)PyArray_DIM(b, 1), lda = (int)PyArray_DIM(a, 1);
     float alpha_single = (float)alpha, beta_single = (float)beta;
-    void *factor = single ? (void *)&alpha_single : (void *)&alpha;
-    void *keep = single ? (void *)&beta_single : (void *)&beta;
+    product_t job = {.routine = routine,
+                     .real = single ? sizeof(float) : sizeof(double),
+                     .a = PyArray_DATA(a),
+                     .b = PyArray_DATA(b),
+                     .out = PyArray_DATA(out),
+                     .m = (size_t)m,
+                     .n = (size_t)n,
+                     .k = (size_t)k,
+                     .transpose_a = transpose_a,
+                     .transpose_b = transpose_b,
+                     .factor = single ? (void *)&alpha_single : (void *)&alpha,
+                     .keep = single ? (void *)&beta_single : (void *)&beta};
+    workers = workers < n_pieces(&job) ? workers : n_pieces(&job);
     Py_BEGIN_ALLOW_THREADS
-        routine(&first, &second, &columns, &rows, &inner, factor, PyArray_DATA(b), &ldb,
-                PyArray_DATA(a), &lda, keep, PyArray_DATA(out), &columns);
+        rg_team_run(workers, product_worker, &job);
     Py_END_ALLOW_THREADS
     Py_RETURN_NONE;
 }
@@ -134,7 +198,40 @@ static PyObject *unit_sums(PyObject *module, PyObject *args, PyObject *kwargs)
     return sums;
 }
 
+PyDoc_STRVAR(unit_means_doc, "unit_means($module, /, x, bias, spin)\n--\n\n"
+                             "Inputs of units without their biases, (rows, units) of float32 or\n"
+                             "float64, become means of the units in place.");
+
+static PyObject *unit_means(PyObject *module, PyObject *args, PyObject *kwargs)
+{
+    static char *keywords[] = {"x", "bias", "spin", NULL};
+    PyObject *x_object = NULL, *bias_object = NULL;
+    int spin = 0;
+    (void)module;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOp:unit_means", keywords, &x_object,
+                                     &bias_object, &spin)) {
+        return NULL;
+    }
+    bool single = PyArray_Check(x_object) && PyArray_TYPE((PyArrayObject *)x_object) == NPY_FLOAT32;
+    int type = single ? NPY_FLOAT32 : NPY_FLOAT64;
+    PyArrayObject *x = rgb_array(x_object, "x", type, 2, true);
+    PyArrayObject *bias = x ? rgb_array(bias_object, "bias", type, 1, false) : NULL;
+    if (bias == NULL) {
+        return NULL;
+    }
+    if (PyArray_DIM(bias, 0) != PyArray_DIM(x, 1)) {
+        PyErr_SetString(PyExc_ValueError, "bias must have one value per column of x");
+        return NULL;
+    }
+    Py_BEGIN_ALLOW_THREADS
+        rg_unit_means(single, spin, (size_t)PyArray_DIM(x, 0), (size_t)PyArray_DIM(x, 1),
+                      PyArray_DATA(bias), PyArray_DATA(x));
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
 PyMethodDef rgb_blas_methods[] = {
+    RGB_METHOD("unit_means", unit_means, unit_means_doc),
     RGB_METHOD("unit_sums", unit_sums, unit_sums_doc),
     RGB_METHOD("gemm", gemm, gemm_doc),
     {NULL, NULL, 0, NULL},

@@ -58,10 +58,11 @@ static PyArrayObject *take_bits(PyObject *object, const char *name, size_t n, bo
 PyDoc_STRVAR(rbm_gibbs_doc,
              "rbm_gibbs($module, /, weights, visible_bias, hidden_bias, spin, visible, hidden,\n"
              "          from_visible, half_steps, key, purpose, first_step, workers, progress,\n"
-             "          *, clamped=None, records=None, record_every=1)\n"
+             "          *, clamped=None, records=None, record_every=1, mean=None)\n"
              "--\n\n"
              "Advance both layers' packed states in place; whole half-steps on interrupt. Of\n"
-             "records (rows, n, words) the last is the end state.");
+             "records (rows, n, words) the last is the end state. mean (rows, n_hidden) gets\n"
+             "E[h | v] of the last visible states.");
 
 /* Records of rbm_gibbs: (rows, n, words), n * every at most the half-steps. */
 static int take_records(PyObject *object, rg_rbm_gibbs_t *job)
@@ -86,15 +87,42 @@ static int take_records(PyObject *object, rg_rbm_gibbs_t *job)
     return 0;
 }
 
+/* Conditional means of the hidden units given the job's visible states, into an array or None. */
+static int give_mean(PyObject *object, const rg_rbm_gibbs_t *job)
+{
+    const rg_rbm_t *rbm = job->rbm;
+    if (object == Py_None) {
+        return 0;
+    }
+    PyArrayObject *mean =
+        rgb_array(object, "mean", rbm->single ? NPY_FLOAT32 : NPY_FLOAT64, 2, true);
+    if (mean == NULL) {
+        return -1;
+    }
+    if ((size_t)PyArray_DIM(mean, 0) != job->n_rows ||
+        (size_t)PyArray_DIM(mean, 1) != rbm->n_hidden) {
+        PyErr_SetString(PyExc_ValueError, "mean must have shape (rows, n_hidden)");
+        return -1;
+    }
+    int ret = RG_OK;
+    Py_BEGIN_ALLOW_THREADS
+        ret = rg_rbm_mean(rbm, true, job->visible, job->n_rows, job->workers, PyArray_DATA(mean));
+    Py_END_ALLOW_THREADS
+    if (ret != RG_OK) {
+        rgb_raise(ret);
+    }
+    return ret == RG_OK ? 0 : -1;
+}
+
 static PyObject *rbm_gibbs(PyObject *module, PyObject *args, PyObject *kwargs)
 {
-    static char *keywords[] = {
-        "weights",      "visible_bias", "hidden_bias", "spin",         "visible",    "hidden",
-        "from_visible", "half_steps",   "key",         "purpose",      "first_step", "workers",
-        "progress",     "clamped",      "records",     "record_every", NULL};
+    static char *keywords[] = {"weights",      "visible_bias", "hidden_bias", "spin",    "visible",
+                               "hidden",       "from_visible", "half_steps",  "key",     "purpose",
+                               "first_step",   "workers",      "progress",    "clamped", "records",
+                               "record_every", "mean",         NULL};
     PyObject *weights = NULL, *visible_bias = NULL, *hidden_bias = NULL;
     PyObject *visible_object = NULL, *hidden_object = NULL, *progress = NULL, *result = NULL;
-    PyObject *clamped = Py_None, *records = Py_None;
+    PyObject *clamped = Py_None, *records = Py_None, *mean = Py_None;
     int spin = 0;
     int from_visible = 0;
     unsigned long long purpose = 0;
@@ -102,11 +130,11 @@ static PyObject *rbm_gibbs(PyObject *module, PyObject *args, PyObject *kwargs)
     rg_rbm_gibbs_t job = {.rbm = &rbm, .record_every = 1};
     (void)module;
     if (!PyArg_ParseTupleAndKeywords(
-            args, kwargs, "OOOpOOpO&O&KO&O&O|$OOO&:rbm_gibbs", keywords, &weights, &visible_bias,
+            args, kwargs, "OOOpOOpO&O&KO&O&O|$OOO&O:rbm_gibbs", keywords, &weights, &visible_bias,
             &hidden_bias, &spin, &visible_object, &hidden_object, &from_visible, rgb_convert_size,
             &job.n_half_steps, rgb_convert_key, job.key, &purpose, rgb_convert_size,
             &job.first_step, rgb_convert_count, &job.workers, &progress, &clamped, &records,
-            rgb_convert_size, &job.record_every)) {
+            rgb_convert_size, &job.record_every, &mean)) {
         return NULL;
     }
     if (take_rbm(weights, visible_bias, hidden_bias, spin, false, &rbm) < 0) {
@@ -139,11 +167,13 @@ static PyObject *rbm_gibbs(PyObject *module, PyObject *args, PyObject *kwargs)
     if (take_records(records, &job) < 0) {
         goto out;
     }
+    /* a slice of few small half-steps would cost more than they do */
+    size_t budget =
+        1 + ((size_t)1 << 20) / (rbm.n_visible * rbm.n_hidden / 8 + 1) / (job.n_rows + 1);
     job.purpose = purpose;
     job.from_visible = from_visible;
     job.visible = PyArray_DATA(visible);
     job.hidden = PyArray_DATA(hidden);
-    size_t budget = 1;
     for (int ret = RG_MORE; ret == RG_MORE;) {
         double begun = rgb_seconds();
         Py_BEGIN_ALLOW_THREADS
@@ -158,7 +188,9 @@ static PyObject *rbm_gibbs(PyObject *module, PyObject *args, PyObject *kwargs)
             goto out;
         }
     }
-    result = Py_NewRef(Py_None);
+    if (give_mean(mean, &job) == 0) {
+        result = Py_NewRef(Py_None);
+    }
 out:
     rg_rbm_free(&rbm);
     return result;

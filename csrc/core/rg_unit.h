@@ -29,4 +29,9 @@ typedef struct {
     size_t stride; /* in uint16 */
 } rg_unit_t;
 
+/* Row-major inputs without their biases, n_rows x n_units of float (`single`) or double, become
+ * means of units, to the bits that the kernel gives. */
+void rg_unit_means(bool single, bool spin, size_t n_rows, size_t n_units, const void *bias,
+                   void *x);
+
 #endif

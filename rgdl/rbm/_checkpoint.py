@@ -13,6 +13,7 @@ from rgdl._files import read_npz, write_npz
 from rgdl._rng import RngLike, draw_key
 from rgdl.errors import FileFormatError
 from rgdl.rbm._data import Rows
+from rgdl.rbm._lbfgs import Search
 from rgdl.rbm._settings import Settings
 from rgdl.rbm._update import Offsets
 
@@ -38,7 +39,9 @@ _ARRAYS = {
     "_activity": ("activity",),
     "_negative": ("negative",),
     "_hidden": ("hidden",),
+    "_earlier": ("earlier",),
     "_cursor": ("cursor",),
+    "_search": ("search_x", "search_value", "search_slope", "steps", "changes"),
     "hidden_means_": ("hidden_means",),
     "hidden_activations_": ("hidden_activations",),
     "feature_names_in_": ("feature_names",),
@@ -122,6 +125,8 @@ def machine_state(
             "n_features_in_": int(arrays["W"].shape[0]),
             "_offsets": None,
             "_activity": None,
+            "_search": None,
+            "_earlier": None,
         }
         if meta["key"] is not None:
             state["key_"] = tuple(meta["key"])
@@ -131,6 +136,8 @@ def machine_state(
                 state[attribute] = tuple(parts) if len(parts) > 1 else parts[0]
         if state["_offsets"] is not None:
             state["_offsets"] = Offsets(*state["_offsets"])
+        if state["_search"] is not None:
+            state["_search"] = Search(*state["_search"])
         if "feature_names" in arrays:
             state["feature_names_in_"] = arrays["feature_names"].astype(object)
         W, b, c = state["W_"], state["b_"], state["c_"]

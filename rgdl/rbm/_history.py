@@ -12,7 +12,7 @@ from rgdl._blas import blas_threads, matmul
 from rgdl.errors import ConvergenceError
 from rgdl.rbm._data import Rows
 from rgdl.rbm._evaluate import pseudo_likelihood
-from rgdl.rbm._moments import Parameters, bits_values, free_energy, unit_means
+from rgdl.rbm._moments import Parameters, bits_values, unit_means
 from rgdl.rbm._settings import Settings
 
 __all__ = ["HISTORY", "EarlyStopping", "diagnose", "hidden_activations", "record"]
@@ -26,10 +26,13 @@ HISTORY = (
     "weight_rms",
     "update_ratio",
     "chain_drift",
+    "chain_memory",
 )
 
 _SHOWN_ROWS = 200
 _DRIFT_LIMIT = 5.0  # standard errors; with at most 200 rows and chains, 0.5 deviations
+_MEMORY_LIMIT = 0.4  # healthy chains stay below 0.25, by three epochs' least value
+_MEMORY_CHAINS = 5  # fewer agree with their past by chance
 _PSEUDO_TERMS = 20_000_000  # softplus terms that a pseudo-likelihood may cost
 _SPECTRUM_UNITS = 128  # layers up to this size have their singular values taken always
 
@@ -44,45 +47,77 @@ def shown(rows: Rows, n_visible: int, spin: bool, most: int) -> npt.NDArray[Any]
     return values
 
 
-def _energies(
-    values: npt.NDArray[Any], parameters: Parameters, spin: bool
-) -> tuple[float, float]:
-    """Mean and spread of F; not finite where it overflows, judged by the caller."""
-    if len(values) == 0:
-        return math.nan, math.nan
+def _looked_at(
+    states: npt.NDArray[Any], parameters: Parameters, spin: bool
+) -> tuple[npt.NDArray[Any], npt.NDArray[np.float64]]:
+    """F(v) of states and E[h | v] (units first); not finite where they overflow.
+
+    F is rounded to the machine's precision, so that it overflows when the machine's
+    own arithmetic would.
+    """
+    W, b, c = parameters.as_float64()
+    values = states.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        free = free_energy(values, parameters, spin).astype(np.float64)
-        return float(free.mean()), float(free.std())
+        inputs = matmul(W, values, transpose_a=True, transpose_b=True)
+        soft, h = _core.unit_sums(inputs, c, spin), inputs
+        return (-(values @ b) - soft).astype(parameters.W.dtype), h
+
+
+def _shares(rows: Rows, n: int) -> npt.NDArray[np.float64]:
+    """Of the n rows shown in the mean of them all."""
+    if rows.weights is None:
+        return np.full(n, 1 / n)
+    weights = rows.weights[:: max(1, len(rows) // _SHOWN_ROWS)][:n]
+    return np.asarray(weights / weights.sum())
+
+
+def _memory(
+    mean: npt.NDArray[np.float64],
+    chains: npt.NDArray[Any],
+    earlier: npt.NDArray[Any],
+    spin: bool,
+) -> float:
+    """Overlap of chains with their earlier states, about the data's mean.
+
+    <(v - mean)(v' - mean)> over units and chains, in units of the variance that units
+    of this mean have.
+    """
+    variance = 1 - mean**2 if spin else mean * (1 - mean)
+    if len(chains) < _MEMORY_CHAINS or len(chains) != len(earlier):
+        return math.nan
+    if not variance.sum() > 0:
+        return math.nan
+    overlap = ((chains - mean) * (earlier - mean)).mean(axis=0)
+    return float(overlap.sum() / variance.sum())
 
 
 def _drift(
-    rows: Rows,
-    data: npt.NDArray[Any],
-    chains: npt.NDArray[Any],
-    parameters: Parameters,
-    spin: bool,
+    rows: Rows, data: npt.NDArray[np.float64], chains: npt.NDArray[np.float64]
 ) -> float:
     """Largest |<h_j>_data - <h_j>_chains| in standard errors; `data` shows `rows`.
 
-    The variance is that of both together, as if they had one mean: chains that are
-    all alike, too few to tell by, then cannot look significant.
+    Both are E[h | v], units first. The variance is that of both together, as if they
+    had one mean: chains that are all alike, too few to tell by, then cannot look
+    significant.
     """
-    W, _, c = parameters.as_float64()
-    states = np.concatenate([data, chains]).astype(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        h = unit_means(matmul(states, W) + c, spin)
-    if len(chains) == 0 or not np.isfinite(h).all():
+    n, m = data.shape[1], chains.shape[1]
+    if m == 0 or not (np.isfinite(data).all() and np.isfinite(chains).all()):
         return math.nan
-    n, m = len(data), len(chains)
-    share = np.full(n, 1 / n)
-    if rows.weights is not None:
-        weights = rows.weights[:: max(1, len(rows) // _SHOWN_ROWS)][:n]
-        share = weights / weights.sum()
-    apart = np.abs(share @ h[:n] - h[n:].mean(axis=0))
-    error = h.std(axis=0) * math.sqrt(float(share @ share) + 1 / m)
+    share = _shares(rows, n)
+    apart = np.abs(data @ share - chains.mean(axis=1))
+    spread = np.concatenate([data, chains], axis=1).std(axis=1)
+    error = spread * math.sqrt(float(share @ share) + 1 / m)
     return float(
         np.divide(apart, error, out=np.zeros_like(apart), where=error > 0).max()
     )
+
+
+def _mean_and_spread(free: npt.NDArray[Any]) -> tuple[float, float]:
+    if len(free) == 0:
+        return math.nan, math.nan
+    wide = free.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(wide.mean()), float(wide.std())
 
 
 def _rms(array: npt.NDArray[Any]) -> float:
@@ -97,23 +132,26 @@ def record(
     extra: Mapping[str, float],
 ) -> None:
     """Append one epoch to `history_` and close it; ConvergenceError on overflow."""
+    spectrum = rbm.spectrum_
+    small = min(rbm.W_.shape) <= _SPECTRUM_UNITS
     with blas_threads(settings.workers):
-        values = _values(rbm, rows, settings, validation)
+        values, chains = _values(rbm, rows, settings, validation)
+        epoch = int(values["epoch"])
+        due = small or epoch & (epoch - 1) == 0
+        if due and math.isfinite(values["weight_rms"]):
+            spectrum = {**spectrum, epoch: singular_values(rbm.W_)}
     values.update(extra)
-    epoch = int(values["epoch"])
     history = {name: list(column) for name, column in rbm.history_.items()}
     for name in values:  # a column that starts late has had nothing to say before
         history.setdefault(name, [math.nan] * (epoch - 1))
     for name, column in history.items():
         column.append(values.get(name, math.nan))
-    spectrum = rbm.spectrum_
-    small = min(rbm.W_.shape) <= _SPECTRUM_UNITS
-    if math.isfinite(values["weight_rms"]) and (small or epoch & (epoch - 1) == 0):
-        spectrum = {**spectrum, epoch: singular_values(rbm.W_)}
     cursor = rbm._cursor.copy()
     cursor[1:] = 0
     # one step that no interrupt can split
-    rbm.__dict__.update(history_=history, spectrum_=spectrum, _cursor=cursor)
+    rbm.__dict__.update(
+        history_=history, spectrum_=spectrum, _cursor=cursor, _earlier=chains
+    )
     if not math.isfinite(values["free_energy_data"]):
         raise ConvergenceError(
             f"the free energy overflowed in epoch {epoch}; lower learning_rate "
@@ -123,18 +161,24 @@ def record(
 
 def _values(
     rbm: Any, rows: Rows, settings: Settings, validation: Rows | None
-) -> dict[str, float]:
+) -> tuple[dict[str, float], npt.NDArray[np.uint64]]:
+    """Numbers of an epoch, and the chains that the next one compares with."""
     parameters = Parameters(rbm.W_, rbm.b_, rbm.c_)
     spin, n_visible = settings.spin, rbm.n_features_in_
     _, _, changed, n_negative = rbm._cursor.tolist()
     data = shown(rows, n_visible, spin, _SHOWN_ROWS)
-    mean, spread = _energies(data, parameters, spin)
+    n = len(data)
     chains = bits_values(rbm._negative[:n_negative], n_visible, spin)
-    model, _ = _energies(chains, parameters, spin)
+    free, h = _looked_at(np.concatenate([data, chains]), parameters, spin)
+    mean, spread = _mean_and_spread(free[:n])
+    model, _ = _mean_and_spread(free[n:])
     known = settings.method == "cd" and settings.solver == "sgd"
     counted = known and rows.bits is not None
     persistent = settings.method != "cd" and settings.solver == "sgd"
     weight = _rms(rbm.W_)
+    stride = max(1, n_negative // _SHOWN_ROWS)
+    kept = rbm._negative[:n_negative][::stride][:_SHOWN_ROWS].copy()
+    earlier = getattr(rbm, "_earlier", None)
     values = {
         "epoch": float(len(rbm.history_["epoch"]) + 1),
         "free_energy_data": mean,
@@ -145,29 +189,29 @@ def _values(
         ),
         "weight_rms": weight,
         "update_ratio": _rms(rbm._velocity[0]) / weight if weight > 0 else math.nan,
-        "chain_drift": (
-            _drift(
-                rows,
-                data,
-                chains[:: max(1, n_negative // _SHOWN_ROWS)][:_SHOWN_ROWS],
-                parameters,
+        "chain_drift": math.nan,
+        "chain_memory": math.nan,
+    }
+    if persistent:
+        values["chain_drift"] = _drift(rows, h[:, :n], h[:, n::stride][:, :_SHOWN_ROWS])
+        if earlier is not None:
+            values["chain_memory"] = _memory(
+                _shares(rows, n) @ data,
+                chains[::stride][:_SHOWN_ROWS],
+                bits_values(earlier, n_visible, spin),
                 spin,
             )
-            if persistent
-            else math.nan
-        ),
-    }
     if validation is not None:
         held_out = shown(validation, n_visible, spin, _SHOWN_ROWS)
-        free, _ = _energies(held_out, parameters, spin)
-        values["free_energy_validation"] = free
-        values["free_energy_gap"] = free - mean
+        held, _ = _mean_and_spread(_looked_at(held_out, parameters, spin)[0])
+        values["free_energy_validation"] = held
+        values["free_energy_gap"] = held - mean
         if validation.bits is not None:
             most = max(1, _PSEUDO_TERMS // rbm.W_.size)
             values["pseudo_likelihood"] = float(
                 pseudo_likelihood(held_out[:most], parameters, spin).mean()
             )
-    return values
+    return values, kept
 
 
 def singular_values(W: npt.NDArray[Any]) -> list[float]:
@@ -288,6 +332,13 @@ def diagnose(rbm: Any) -> list[str]:
             "standard errors from that over the data for 3 epochs: chains are stuck in "
             "some modes and push the biases away; set centered=True, raise n_chains, "
             'or use method="pt-pcd" (Hinton, section 14)'
+        )
+    memory = np.asarray(history.get("chain_memory", [])[-3:])
+    if len(memory) == 3 and (memory > _MEMORY_LIMIT).all():
+        remarks.append(
+            f"the chains have kept {memory.min():.0%} of their states from one epoch "
+            "to the next for 3 epochs, so the gradient is not the machine's: lower "
+            'learning_rate, raise k, or use method="pt-pcd" (section 14)'
         )
     ratio = last["update_ratio"][-1:]
     if (ratio > 0.1).any():

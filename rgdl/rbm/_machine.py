@@ -66,8 +66,8 @@ class RBM(Sampler):
         Start of b: logit of the units' means (binary units; 0 in spin units), or 0.
     dtype : {"float32", "float64"}
     rng : None, int, SeedSequence, BitGenerator, Generator, or a recorded key
-        Keys every random number. Same key, same bits: on every instruction set and
-        for every number of workers. Paths that need BLAS are exempt from that between
+        Keys every random number. Same key, same bits: for every number of workers, and
+        on every instruction set. Paths that need BLAS are exempt from that between
         machines (real-valued data, "pt-pcd", "exact", "lbfgs"): there the last bits
         depend on the library.
     workers : int, default 1
@@ -92,10 +92,12 @@ class RBM(Sampler):
         not the objective), ``weight_rms``, ``update_ratio`` (last update over weights;
         about 0.001 is healthy), ``chain_drift`` (largest difference of a hidden unit's
         mean between at most 200 rows and as many persistent chains, in standard
-        errors; above 5 for epochs means chains that are stuck); with "pt-pcd"
-        ``swap_rate``; with the exact solvers
-        ``negative_log_likelihood`` (nats per row; of "exact" before the epoch's step,
-        of "lbfgs" after its iteration); with validation data
+        errors; above 5 for epochs means chains that are stuck), ``chain_memory``
+        (overlap of 5 to 200 persistent chains with their states an epoch before, about
+        the data's mean, in variances: 1 if they stand still, 0 if they forget; above
+        0.4 for epochs means that they do not mix); with "pt-pcd" ``swap_rate``; with
+        the exact solvers ``negative_log_likelihood`` (nats per row; of "exact" before
+        the epoch's step, of "lbfgs" after its iteration); with validation data
         ``free_energy_validation``, ``free_energy_gap`` (validation minus training;
         growing means overfitting) and ``pseudo_likelihood``.
     spectrum_ : dict of int to list of float
@@ -108,7 +110,7 @@ class RBM(Sampler):
     converged_ : bool or None
         Whether "lbfgs" converged; None with other solvers.
     solver_message_ : str
-        How "lbfgs" stopped, in SciPy's words; empty with other solvers.
+        How "lbfgs" stopped; empty with other solvers.
     lattice_shape_ : tuple of int
         Shape of one row of the data.
     n_features_in_ : int
@@ -125,7 +127,8 @@ class RBM(Sampler):
     Notes
     -----
     Two-valued data train on packed bits. Real-valued data are taken as means of the
-    units: their <v h> uses E[h | v], the chains stay two-valued. A row of weight w
+    units: their <v h> uses E[h | v], the chains stay two-valued; products are taken in
+    float32 if the data and the machine have it, else in float64. A row of weight w
     counts as w rows: exactly so where a batch holds all rows, and on average where
     batches are smaller.
 
@@ -231,9 +234,8 @@ class RBM(Sampler):
             likelihood to `history_`.
         checkpoint : path, optional
             File to which the state is written after every epoch and on Ctrl-C; by
-            "lbfgs" after every 500 iterations, where it starts its memory of slopes
-            afresh (more often would slow it down), and at its end. If it exists,
-            training goes on from it, to the same bits as in one go.
+            "lbfgs" after every 50 iterations or 10 seconds, and at its end. If it
+            exists, training goes on from it, to the same bits as in one go.
 
         Returns
         -------

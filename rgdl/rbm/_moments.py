@@ -16,7 +16,6 @@ from rgdl._blas import matmul
 __all__ = [
     "Moments",
     "Parameters",
-    "chain_moments",
     "data_moments",
     "exact_moments",
     "free_energy",
@@ -101,25 +100,6 @@ def data_moments(
         h += means.sum(axis=1)
         matmul(part, means, transpose_a=True, transpose_b=True, out=vh, add=first > 0)
     return Moments(vh, v, h), float(-(b @ v) - soft)
-
-
-def chain_moments(
-    bits: npt.NDArray[np.uint64],
-    weights: Floats | None,
-    parameters: Parameters,
-    spin: bool,
-    workers: int,
-) -> Moments:
-    """Moments of packed rows, in the parameters' dtype; means by the packed kernels."""
-    W, b, c = parameters
-    means = _core.rbm_mean(W, b, c, spin, bits, True, workers)
-    share = np.full(len(bits), 1 / len(bits))
-    if weights is not None:
-        share = weights / weights.sum()
-    part = bits_values(bits, len(b), spin).astype(W.dtype)
-    v, h = share @ part, share @ means
-    means *= share[:, None].astype(W.dtype)
-    return Moments(matmul(part, means, transpose_a=True), v, h)
 
 
 def state_values(n: int, first: int, stop: int, spin: bool) -> Floats:

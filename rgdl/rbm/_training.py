@@ -1,6 +1,7 @@
 """Training from its start, or from where it stopped, to its end."""
 
 import math
+import time
 import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -21,6 +22,10 @@ from rgdl.rbm._update import Offsets
 __all__ = ["begin", "begin_optimiser", "train"]
 
 Callback = Callable[[Any], bool | None]
+
+# L-BFGS writes its checkpoint after so many iterations, or so many seconds
+_CHECKPOINT_ITERATIONS = 50
+_CHECKPOINT_SECONDS = 10.0
 
 
 def begin(
@@ -73,6 +78,8 @@ def begin_optimiser(rbm: Any, rows: Rows, settings: Settings, key: Key) -> None:
         _hidden=random_bits(key, n_chains, n_hidden),
         _offsets=offsets,
         _activity=activity,
+        _search=None,
+        _earlier=None,
         converged_=None,
         solver_message_="",
         hidden_means_=np.full(n_hidden, np.nan),
@@ -96,30 +103,39 @@ def train(
         raise TypeError("callbacks must be a list of callables, got a single one")
     callbacks = tuple(callbacks)
 
-    def after_epoch(extra: dict[str, float], whole: bool = True) -> bool:
+    written = time.monotonic()
+
+    def after_epoch(extra: dict[str, float]) -> bool:
+        nonlocal written
         record(rbm, rows, settings, validation, extra)
         # every callback is asked, also after one that wants to stop
         stop = any([bool(callback(rbm)) for callback in callbacks])
-        if checkpoint is not None and (whole or stop):
+        due = (
+            settings.solver != "lbfgs"
+            or len(rbm.history_["epoch"]) % _CHECKPOINT_ITERATIONS == 0
+            or time.monotonic() - written > _CHECKPOINT_SECONDS
+        )
+        if checkpoint is not None and (due or stop):
             checkpoint.write(rbm, stopped=stop)
+            written = time.monotonic()
         return stop
 
     begun = len(rbm.history_["epoch"])
-    if settings.solver == "lbfgs":
-        minimise(rbm, rows, settings, n_epochs, after_epoch)
-        if checkpoint is not None:
-            checkpoint.write(rbm, stopped=True)
-    else:
-        try:
-            while (done := len(rbm.history_["epoch"])) < n_epochs:
-
-                def part(fraction: float, done: int = done) -> None:
-                    update((done - begun + fraction) / (n_epochs - begun))
-
-                if after_epoch(run_epoch(rbm, rows, settings, part)):
-                    break
-        except KeyboardInterrupt:
+    try:
+        if settings.solver == "lbfgs":
+            minimise(rbm, rows, settings, n_epochs, after_epoch)
             if checkpoint is not None:
-                checkpoint.write(rbm, stopped=False)
-            raise
+                checkpoint.write(rbm, stopped=True)
+            n_epochs = 0
+        while (done := len(rbm.history_["epoch"])) < n_epochs:
+
+            def part(fraction: float, done: int = done) -> None:
+                update((done - begun + fraction) / (n_epochs - begun))
+
+            if after_epoch(run_epoch(rbm, rows, settings, part)):
+                break
+    except KeyboardInterrupt:
+        if checkpoint is not None:
+            checkpoint.write(rbm, stopped=False)
+        raise
     rbm.__dict__.update(hidden_activations(rbm, rows, settings))

@@ -15,10 +15,16 @@ import numpy as np
 import numpy.typing as npt
 
 from rgdl.rbm._moments import Moments, Parameters
+from rgdl.rbm._settings import Settings
 
-__all__ = ["Offsets", "centred", "decayed", "moved", "pulled"]
+__all__ = ["ACTIVITY_RATE", "OFFSET_RATE", "Offsets", "moved", "step"]
 
 Floats = npt.NDArray[np.float64]
+
+# Of running means, per batch: hidden offsets (Melchior et al., JMLR 17(99), 2016) and
+# activities for the sparsity target (Hinton's guide, section 11).
+OFFSET_RATE = 0.01
+ACTIVITY_RATE = 0.05
 
 
 class Offsets(NamedTuple):
@@ -75,7 +81,7 @@ def moved(
 
     new_velocity = Parameters(
         *(
-            _stepped(old, slope, rate, momentum).astype(real)
+            _stepped(old, slope, rate, momentum).astype(real, copy=False)
             for old, slope in zip(velocity, gradient, strict=True)
         )
     )
@@ -98,3 +104,50 @@ def _stepped(
     if momentum > 0.0:
         slope += momentum * old
     return slope
+
+
+def _running(mean: Floats, batch: Floats, rate: float) -> Floats:
+    return np.asarray(mean + rate * (batch - mean), dtype=mean.dtype)
+
+
+def step(
+    rbm: Any,
+    settings: Settings,
+    gradient: Moments,
+    data: tuple[Floats, Floats],
+    epoch: int,
+) -> dict[str, Any]:
+    """Attributes of the machine after one step along the gradient, which is used up.
+
+    `gradient` is that of W, b and c, without decay and the like; `data` has <v> and
+    <h> of the rows.
+    """
+    # with the exact gradient the running means are those of all the data
+    whole = settings.solver == "exact"
+    offsets: Offsets | None = rbm._offsets
+    activity: Floats | None = rbm._activity
+    if offsets is not None:
+        rate = 1.0 if whole else OFFSET_RATE
+        offsets = Offsets(
+            *(_running(*pair, rate) for pair in zip(offsets, data, strict=True))
+        )
+    gradient = centred(gradient, offsets)
+    if activity is not None and settings.sparsity is not None:
+        activity = _running(activity, data[1], 1.0 if whole else ACTIVITY_RATE)
+        gradient = pulled(gradient, activity, settings.sparsity)
+    parameters, velocity = moved(
+        Parameters(rbm.W_, rbm.b_, rbm.c_),
+        Parameters(*rbm._velocity),
+        decayed(gradient, rbm.W_, settings.l1, settings.l2),
+        offsets,
+        settings.learning_rate(epoch),
+        settings.momentum(epoch),
+    )
+    return {
+        "W_": parameters.W,
+        "b_": parameters.b,
+        "c_": parameters.c,
+        "_velocity": tuple(velocity),
+        "_offsets": offsets,
+        "_activity": activity,
+    }
