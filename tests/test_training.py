@@ -843,7 +843,7 @@ def test_diagnose_sees_few_chains_that_stand_still(seed):
     assert max(frozen.history_["chain_drift"][-3:]) < 5
     assert min(frozen.history_["chain_memory"][-3:]) > limit
     (remark,) = frozen.diagnose()
-    for word in ("chains have kept", "3 epochs", "pt-pcd"):
+    for word in ("chains have kept", "3 times in a row", "pt-pcd"):
         assert word in remark
     for healthy in (cured, easy):
         assert min(healthy.history_["chain_memory"][-3:]) < limit - 0.15
@@ -851,8 +851,9 @@ def test_diagnose_sees_few_chains_that_stand_still(seed):
 
 
 @pytest.mark.parametrize("units", UNITS)
-def test_chain_memory_is_the_definition(units):
+def test_chain_memory_is_the_definition(units, monkeypatch):
     """About the weighted mean of the data; NaN at first, and without enough chains."""
+    monkeypatch.setattr("rgdl.rbm._history._MEMORY_STEPS", 5)
     low = -1 if units == "spin" else 0
     s = spins(450) if units == "spin" else (spins(450) + 1) // 2
     w = np.random.default_rng(0).random(450) + 0.1
@@ -872,6 +873,9 @@ def test_chain_memory_is_the_definition(units):
         assert np.isnan(few).all()
     still = clone(rbm).set_params(learning_rate=0.0, weight_scale=40.0).fit(s)
     assert still.history_["chain_memory"][-1] > 0.9
+    monkeypatch.setattr("rgdl.rbm._history._MEMORY_STEPS", 10)  # of 5 an epoch
+    column = rbm.set_params(n_epochs=6).fit(s).history_["chain_memory"]
+    assert np.isfinite(column).tolist() == [False, False, True, False, True, False]
 
 
 @pytest.mark.parametrize("units", UNITS)
