@@ -344,40 +344,47 @@ def test_exact_gradient_learns_bars_and_stripes():
 
 @pytest.mark.filterwarnings("ignore:3 of 64 features")
 def test_digits_features_classify_as_well_as_those_of_bernoulli_rbm():
-    """The gallery's example, equal settings: differences over five fixed seeds.
+    """The gallery's example on plain digits; differences over ten fixed seeds.
 
-    Their mean is -0.0056 with a standard error of 0.0034 (three of 540 rows; 1.6
-    errors), and must be no lower than 2 errors and 0.01: a true loss of 0.014 is found
-    with probability 0.98. The broken twin, a tenth of the hidden units, loses 0.09.
-    (Random features do as well here: what a machine has learned is judged by
-    likelihoods, above.)
+    With all settings equal, the start of the visible biases included, 40 seeds differ
+    by -0.0001(12). Ten must differ by no less than -2 errors, of less than 0.003: a
+    true loss of 0.012 is found with probability 0.97 or more. Our defaults lose
+    0.0046(12), as scikit-learn's own machine does (0.0043(8)) when its biases start at
+    the marginals: we keep that start for its likelihood, which is better over the
+    first epochs. The broken twin, a tenth of the hidden units, loses 0.09.
+
+    Features that start larger classify better, by 0.049(1): what a machine has learned
+    is judged by likelihoods, above. (With the gallery's shifted copies, five times the
+    rows, 0.0002(12) of that are left; with equal settings we lose 0.0033(12) there, and
+    scikit-learn's machine 0.0038(8) when its rows are shuffled in every epoch as ours.)
     """
     X, y = load_digits(return_X_y=True)
     X = (X / 16.0).astype(np.float32)
     train, test, target, truth = train_test_split(X, y, test_size=0.3, random_state=0)
     common = {"learning_rate": 0.06, "batch_size": 10}
+    ours = {"units": "binary", "visible_bias": "zero", "n_epochs": 10, **common}
 
     def accuracy(rbm):
         chain = make_pipeline(rbm, LogisticRegression(C=100.0, max_iter=1000))
         with threadpool_limits(1):  # many small products: threads cost tenfold
             return chain.fit(train, target).score(test, truth)
 
-    ours, theirs = np.transpose(
+    equal, theirs = np.transpose(
         [
             (
-                accuracy(RBM(100, units="binary", n_epochs=10, rng=seed, **common)),
+                accuracy(RBM(100, rng=seed, **ours)),
                 accuracy(BernoulliRBM(100, n_iter=10, random_state=seed, **common)),
             )
-            for seed in range(5)
+            for seed in range(10)
         ]
     )
-    error = (ours - theirs).std(ddof=1) / math.sqrt(5)
-    print(f"difference {(ours - theirs).mean():.4f} +- {error:.4f}")
-    least = max(-2 * error, -0.01)
-    assert (ours - theirs).mean() >= least
-    assert ours.mean() > 0.85
-    small = accuracy(RBM(10, units="binary", n_epochs=10, rng=0, **common))
-    assert small - theirs.mean() < least
+    error = (equal - theirs).std(ddof=1) / math.sqrt(10)
+    print(f"difference {(equal - theirs).mean():.4f} +- {error:.4f}")
+    assert error < 0.003
+    assert (equal - theirs).mean() >= -2 * error
+    assert accuracy(RBM(10, rng=0, **ours)) - theirs.mean() < -2 * error - 0.05
+    large = [accuracy(RBM(100, weight_scale=0.1, rng=seed, **ours)) for seed in (0, 1)]
+    assert min(large) > theirs.max()
 
 
 def test_training_takes_no_copy_of_the_data_in_float():
@@ -836,7 +843,7 @@ def test_diagnose_sees_few_chains_that_stand_still(seed):
     assert max(frozen.history_["chain_drift"][-3:]) < 5
     assert min(frozen.history_["chain_memory"][-3:]) > limit
     (remark,) = frozen.diagnose()
-    for word in ("chains have kept", "3 epochs", "pt-pcd"):
+    for word in ("chains have kept", "3 times in a row", "pt-pcd"):
         assert word in remark
     for healthy in (cured, easy):
         assert min(healthy.history_["chain_memory"][-3:]) < limit - 0.15
@@ -844,8 +851,9 @@ def test_diagnose_sees_few_chains_that_stand_still(seed):
 
 
 @pytest.mark.parametrize("units", UNITS)
-def test_chain_memory_is_the_definition(units):
+def test_chain_memory_is_the_definition(units, monkeypatch):
     """About the weighted mean of the data; NaN at first, and without enough chains."""
+    monkeypatch.setattr("rgdl.rbm._history._MEMORY_STEPS", 5)
     low = -1 if units == "spin" else 0
     s = spins(450) if units == "spin" else (spins(450) + 1) // 2
     w = np.random.default_rng(0).random(450) + 0.1
@@ -865,6 +873,9 @@ def test_chain_memory_is_the_definition(units):
         assert np.isnan(few).all()
     still = clone(rbm).set_params(learning_rate=0.0, weight_scale=40.0).fit(s)
     assert still.history_["chain_memory"][-1] > 0.9
+    monkeypatch.setattr("rgdl.rbm._history._MEMORY_STEPS", 10)  # of 5 an epoch
+    column = rbm.set_params(n_epochs=6).fit(s).history_["chain_memory"]
+    assert np.isfinite(column).tolist() == [False, False, True, False, True, False]
 
 
 @pytest.mark.parametrize("units", UNITS)

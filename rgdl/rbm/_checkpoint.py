@@ -39,7 +39,7 @@ _ARRAYS = {
     "_activity": ("activity",),
     "_negative": ("negative",),
     "_hidden": ("hidden",),
-    "_earlier": ("earlier",),
+    "_earlier": ("earlier", "earlier_step"),
     "_cursor": ("cursor",),
     "_search": ("search_x", "search_value", "search_slope", "steps", "changes"),
     "hidden_means_": ("hidden_means",),

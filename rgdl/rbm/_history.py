@@ -31,10 +31,13 @@ HISTORY = (
 
 _SHOWN_ROWS = 200
 _DRIFT_LIMIT = 5.0  # standard errors; with at most 200 rows and chains, 0.5 deviations
-_MEMORY_LIMIT = 0.4  # healthy chains stay below 0.25, by three epochs' least value
+_MEMORY_LIMIT = 0.4  # of healthy chains, three in a row were never above 0.37
+_MEMORY_STEPS = 500  # Gibbs steps, or more, between the states that are compared
 _MEMORY_CHAINS = 5  # fewer agree with their past by chance
 _PSEUDO_TERMS = 20_000_000  # softplus terms that a pseudo-likelihood may cost
 _SPECTRUM_UNITS = 128  # layers up to this size have their singular values taken always
+
+_Earlier = tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]  # chains, batches done
 
 
 def shown(rows: Rows, n_visible: int, spin: bool, most: int) -> npt.NDArray[Any]:
@@ -135,7 +138,7 @@ def record(
     spectrum = rbm.spectrum_
     small = min(rbm.W_.shape) <= _SPECTRUM_UNITS
     with blas_threads(settings.workers):
-        values, chains = _values(rbm, rows, settings, validation)
+        values, earlier = _values(rbm, rows, settings, validation)
         epoch = int(values["epoch"])
         due = small or epoch & (epoch - 1) == 0
         if due and math.isfinite(values["weight_rms"]):
@@ -150,7 +153,7 @@ def record(
     cursor[1:] = 0
     # one step that no interrupt can split
     rbm.__dict__.update(
-        history_=history, spectrum_=spectrum, _cursor=cursor, _earlier=chains
+        history_=history, spectrum_=spectrum, _cursor=cursor, _earlier=earlier
     )
     if not math.isfinite(values["free_energy_data"]):
         raise ConvergenceError(
@@ -161,8 +164,8 @@ def record(
 
 def _values(
     rbm: Any, rows: Rows, settings: Settings, validation: Rows | None
-) -> tuple[dict[str, float], npt.NDArray[np.uint64]]:
-    """Numbers of an epoch, and the chains that the next one compares with."""
+) -> tuple[dict[str, float], _Earlier | None]:
+    """Numbers of an epoch, and the chains that later ones compare with."""
     parameters = Parameters(rbm.W_, rbm.b_, rbm.c_)
     spin, n_visible = settings.spin, rbm.n_features_in_
     _, _, changed, n_negative = rbm._cursor.tolist()
@@ -177,8 +180,7 @@ def _values(
     persistent = settings.method != "cd" and settings.solver == "sgd"
     weight = _rms(rbm.W_)
     stride = max(1, n_negative // _SHOWN_ROWS)
-    kept = rbm._negative[:n_negative][::stride][:_SHOWN_ROWS].copy()
-    earlier = getattr(rbm, "_earlier", None)
+    earlier: _Earlier | None = getattr(rbm, "_earlier", None)
     values = {
         "epoch": float(len(rbm.history_["epoch"]) + 1),
         "free_energy_data": mean,
@@ -194,13 +196,18 @@ def _values(
     }
     if persistent:
         values["chain_drift"] = _drift(rows, h[:, :n], h[:, n::stride][:, :_SHOWN_ROWS])
-        if earlier is not None:
-            values["chain_memory"] = _memory(
-                _shares(rows, n) @ data,
-                chains[::stride][:_SHOWN_ROWS],
-                bits_values(earlier, n_visible, spin),
-                spin,
-            )
+        step = rbm._cursor[:1].copy()
+        past = math.inf if earlier is None else int(step[0] - earlier[1][0])
+        if past * settings.k >= _MEMORY_STEPS:
+            if earlier is not None:
+                values["chain_memory"] = _memory(
+                    _shares(rows, n) @ data,
+                    chains[::stride][:_SHOWN_ROWS],
+                    bits_values(earlier[0], n_visible, spin),
+                    spin,
+                )
+            bits = rbm._negative[:n_negative][::stride][:_SHOWN_ROWS]
+            earlier = bits.copy(), step
     if validation is not None:
         held_out = shown(validation, n_visible, spin, _SHOWN_ROWS)
         held, _ = _mean_and_spread(_looked_at(held_out, parameters, spin)[0])
@@ -211,7 +218,7 @@ def _values(
             values["pseudo_likelihood"] = float(
                 pseudo_likelihood(held_out[:most], parameters, spin).mean()
             )
-    return values, kept
+    return values, earlier
 
 
 def singular_values(W: npt.NDArray[Any]) -> list[float]:
@@ -333,12 +340,14 @@ def diagnose(rbm: Any) -> list[str]:
             "some modes and push the biases away; set centered=True, raise n_chains, "
             'or use method="pt-pcd" (Hinton, section 14)'
         )
-    memory = np.asarray(history.get("chain_memory", [])[-3:])
+    memory = np.asarray(history.get("chain_memory", []))
+    memory = memory[np.isfinite(memory)][-3:]
     if len(memory) == 3 and (memory > _MEMORY_LIMIT).all():
         remarks.append(
-            f"the chains have kept {memory.min():.0%} of their states from one epoch "
-            "to the next for 3 epochs, so the gradient is not the machine's: lower "
-            'learning_rate, raise k, or use method="pt-pcd" (section 14)'
+            f"the chains have kept {memory.min():.0%} of their states over "
+            f"{_MEMORY_STEPS} Gibbs steps and more, 3 times in a row, so the gradient "
+            "is not the machine's: lower learning_rate, raise k, or use "
+            'method="pt-pcd" (section 14)'
         )
     ratio = last["update_ratio"][-1:]
     if (ratio > 0.1).any():

@@ -93,13 +93,13 @@ class RBM(Sampler):
         about 0.001 is healthy), ``chain_drift`` (largest difference of a hidden unit's
         mean between at most 200 rows and as many persistent chains, in standard
         errors; above 5 for epochs means chains that are stuck), ``chain_memory``
-        (overlap of 5 to 200 persistent chains with their states an epoch before, about
-        the data's mean, in variances: 1 if they stand still, 0 if they forget; above
-        0.4 for epochs means that they do not mix); with "pt-pcd" ``swap_rate``; with
-        the exact solvers ``negative_log_likelihood`` (nats per row; of "exact" before
-        the epoch's step, of "lbfgs" after its iteration); with validation data
-        ``free_energy_validation``, ``free_energy_gap`` (validation minus training;
-        growing means overfitting) and ``pseudo_likelihood``.
+        (overlap of 5 to 200 persistent chains with their states 500 Gibbs steps before
+        or more, about the data's mean, in variances: 1 if they stand still, 0 if they
+        forget; NaN in epochs between; above 0.4 means that they do not mix); with
+        "pt-pcd" ``swap_rate``; with the exact solvers ``negative_log_likelihood`` (nats
+        per row; of "exact" before the epoch's step, of "lbfgs" after its iteration);
+        with validation data ``free_energy_validation``, ``free_energy_gap`` (validation
+        minus training; growing means overfitting) and ``pseudo_likelihood``.
     spectrum_ : dict of int to list of float
         Singular values of W after each epoch (1, 2, 4, 8, ... if both layers have more
         than 128 units).
