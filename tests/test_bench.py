@@ -71,8 +71,9 @@ def test_what_is_compared_is_measured_in_turns(monkeypatch):
     monkeypatch.setattr(bench, "_BENCHMARKS", entries)
     results = bench.measure("rg", repeats=2)
     variants = len(rgdl.show_config()["simd_available"])
-    turn = ["ours"] * variants + ["also ours"] * variants + ["theirs"]
-    assert seen == turn * 3 + ["alone"] * 3 * variants
+    ours = ["ours"] * variants + ["also ours"] * variants
+    with_peer = [*ours, "theirs"]
+    assert seen == ours + with_peer * 2 + ["alone"] * 3 * variants
     assert {row.name: row.ratio for row in results.rows} == {
         "ours": 1.0,
         "also ours": 1.0,

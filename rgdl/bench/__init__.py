@@ -236,8 +236,10 @@ def _rows(together: Sequence[Benchmark], repeats: int) -> list[Row]:
     ]
     timers = [each.make() for each, _ in lines]
     values = np.empty((repeats + 1, len(lines)))
-    for turn in values:  # the first round warms up
+    for number, turn in enumerate(values):
         for i, (each, variant) in enumerate(lines):
+            if number == 0 and each.peer:
+                continue  # this round warms up; a peer starts afresh each time
             with _simd(None if each.peer else variant):
                 turn[i] = timers[i]()
     low, median, high = np.quantile(values[1:], (0.25, 0.5, 0.75), axis=0).tolist()

@@ -88,7 +88,7 @@ def peer_python() -> str:
 
 def has_peer(package: str) -> bool:
     """Whether the interpreter of peers can import a package."""
-    name = {"scikit-learn": "sklearn"}.get(package, package)
+    name = {"scikit-learn": "sklearn", "PyTorch": "torch"}.get(package, package)
     find = "import sys, importlib.util as u; sys.exit(u.find_spec(sys.argv[1]) is None)"
     done = subprocess.run([peer_python(), "-c", find, name], check=False)
     return done.returncode == 0
