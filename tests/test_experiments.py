@@ -1,5 +1,7 @@
 """The experiment at a tiny size: complete, repeatable, resumable, self-contained."""
 
+import contextlib
+import io
 import json
 import re
 from dataclasses import replace
@@ -103,6 +105,7 @@ def test_identities_hold_and_nothing_unconverged_is_judged(report):
 
 def test_folder_holds_report_numbers_and_model_only(report, folder):
     assert sorted(path.name for path in folder.iterdir()) == [
+        "model-without-L1.npz",
         "model.npz",
         "report.html",
         "report.json",
@@ -120,18 +123,44 @@ def test_stages_are_timed_and_the_key_is_kept(report):
     assert report.provenance["settings"]["rows"] == 300
 
 
-@pytest.mark.parametrize("name", checks(TINY, 5))
-def test_check_code_runs_in_the_folder(name, report, folder, monkeypatch, capsys):
-    monkeypatch.chdir(folder)
-    exec(compile(checks(TINY, 5)[name], name, "exec"), {"__name__": "check"})
-    assert capsys.readouterr().out
+def printed(code):
+    """Run a check; the numbers it prints, and its text."""
+    with contextlib.redirect_stdout(io.StringIO()) as stream:
+        exec(compile(code, "check", "exec"), {"__name__": "check"})
+    text = stream.getvalue()
+    return [float(x) for x in re.findall(r"-?\d+\.?\d*(?:e[-+]?\d+)?", text)], text
 
 
-def test_check_of_the_data_gets_the_same_energy(report, folder, monkeypatch, capsys):
+# What a check gets in another way than the report (couplings at all places instead of
+# some), and the data's own moments, which belong to another verdict.
+OTHERWISE = re.compile(r"should be|C\(|nearest neighbours|of the others")
+
+
+@pytest.mark.parametrize("place", range(21))
+def test_check_prints_the_verdicts_numbers(place, report, folder, monkeypatch):
+    """Every estimate of a claim, to nine digits: the code takes the run's keys."""
+    verdict = report.verdicts[place]
     monkeypatch.chdir(folder)
-    exec(checks(TINY, 5)["data"], {})
-    energy = report.numbers["data"]["training"]["energy"].value
-    assert capsys.readouterr().out.startswith(f"{energy:.10f}")
+    numbers, text = printed(verdict.check)
+    assert numbers
+    for name, value in verdict.numbers.items():
+        if isinstance(value, Estimate) and not OTHERWISE.search(name):
+            assert np.isclose(numbers, value.value, rtol=1e-9).any(), (name, text)
+
+
+def test_check_of_the_ring_finds_its_couplings(report):
+    """By another way than the report's: the machine is turned upside down."""
+    numbers, text = printed(checks(TINY, 5)["decimation"])
+    assert "4 spins:" in text
+    for value in report.numbers["ring"]["K"][1:]:
+        assert np.isclose(numbers, value, rtol=1e-12).any()
+
+
+def test_checks_use_public_functions_only():
+    for settings in (TINY, mehta_schwab.FULL):
+        for name, code in checks(settings, 5).items():
+            assert not re.search(r"[. ]_[a-z]", code), name
+            compile(code, name, "exec")
 
 
 # ------------------------------------------------------------------ the files agree
@@ -219,7 +248,7 @@ def test_interrupted_run_goes_on_to_the_same_bits(
         for f in (folder, tmp_path)
     ]
     assert pictures[0] == pictures[1]
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -27,7 +27,7 @@ from rgdl.experiments.mehta_schwab import (
     _training,
     _twin,
 )
-from rgdl.experiments.mehta_schwab._checks import checks
+from rgdl.experiments.mehta_schwab._checks import BLOCK_RINGS, CONTROL, MODEL, checks
 from rgdl.experiments.mehta_schwab._moments import binary, unpacked
 from rgdl.experiments.mehta_schwab._page import lay_out
 from rgdl.experiments.mehta_schwab._settings import FAST, FULL, Settings
@@ -41,8 +41,6 @@ from rgdl.experiments.mehta_schwab._stages import (
 from rgdl.report import Report
 
 __all__ = ["expected_seconds", "run"]
-
-_BLOCKS_K, _BLOCKS_STRENGTHS = 0.7, (0.3, 1.5)
 
 
 def run(
@@ -66,9 +64,10 @@ def run(
     progress : bool or "auto"
         One bar for all stages.
     out : Path, optional
-        Folder for ``report.html``, ``report.json`` and ``model.npz``. Until the run is
-        complete, finished stages and the state of the training are kept in a folder
-        in it; the same call goes on from there, to the same numbers.
+        Folder for ``report.html``, ``report.json``, ``model.npz`` and the network
+        trained without L1 penalty, ``model-without-L1.npz``. Until the run is complete,
+        finished stages and the state of the training are kept in a folder in it; the
+        same call goes on from there, to the same numbers.
 
     Returns
     -------
@@ -118,7 +117,7 @@ def _measure(
 
     def ring(part: Part) -> Result:
         flow = _ring.ring_flow(settings.ring, settings.ring_K)
-        flow["blocks"] = _ring.block_mapping(8, _BLOCKS_K, _BLOCKS_STRENGTHS)
+        flow["blocks"] = _ring.block_mapping(*BLOCK_RINGS)
         return Result(flow)
 
     numbers["ring"] = stages("ring", ring).numbers
@@ -151,13 +150,12 @@ def _measure(
         lambda part: _samples.measure(paper, held_out, settings, key, part),
     )
     numbers["samples"] = samples.numbers
-    own = unpacked(samples.arrays["layer 1 data"], settings.shape)
-    gaps = samples.numbers["layer 1"]["start gap"]
-    gap = max(abs(value) for value in gaps.values())
+    own = unpacked(samples.arrays["layer 1 annealed"], settings.shape)
+    drift = samples.numbers["layer 1"]["worst gap"]
     numbers["likelihood"] = stages(
         "likelihood",
         lambda part: _likelihood.measure(
-            paper, held_out, own, gap, settings, key, part
+            paper, held_out, own, drift, settings, key, part
         ),
     ).numbers
     numbers["couplings"] = stages(
@@ -180,7 +178,8 @@ def _measure(
 
     def write(part: Part) -> Result:
         if out is not None:
-            paper.save(out / "model.npz")
+            paper.save(out / MODEL)
+            networks["without L1"].save(out / CONTROL)
         pictures = _draw(settings, key, numbers, networks, training, held_out, samples)
         pages.append(lay_out(settings, numbers, pictures, checks(settings, key)))
         draw(pages[0].sections)
@@ -202,8 +201,8 @@ def _draw(
     paper = networks["paper"]
     five = held_out[:5]
     own = {
-        machine: unpacked(samples.arrays[f"{machine} coins"][:5], settings.shape)
-        for machine in ("layer 1", "network")
+        name: unpacked(samples.arrays[name][:5], settings.shape)
+        for name in ("layer 1 annealed", "network coins")
     }
     histories = {arm: each["history"] for arm, each in numbers["training"].items()}
     return {
@@ -232,8 +231,8 @@ def _draw(
         "samples": _pictures.rows_of_lattices(
             {
                 "data": five,
-                "layer 1": own["layer 1"],
-                "whole network": own["network"],
+                "layer 1": own["layer 1 annealed"],
+                "whole network": own["network coins"],
             },
             5,
         ),
