@@ -84,7 +84,7 @@ def test_all_parts_are_there(report):
         "Exponents",
         "The mapping, state by state",
     ]
-    assert len(report.figures) == 14
+    assert len(report.figures) == 16
     assert len({verdict.claim for verdict in report.verdicts}) == 21
 
 
@@ -192,7 +192,7 @@ def test_every_cell_of_json_is_on_the_page(page, content, report):
 
 def test_page_loads_nothing_from_outside(page):
     assert not re.search(r"https?://|@import|url\(|<script|<link", page)
-    assert len(re.findall(r'src="data:image/png;base64,', page)) == 14
+    assert len(re.findall(r'src="data:image/png;base64,', page)) == 16
     assert len(page) < 3_000_000
 
 

@@ -225,7 +225,8 @@ def _coarse(
     )
     section.figure(
         pictures["coarse"],
-        "K_eff by scale.",
+        "The coupling of a nearest-neighbour model of the same size and energy, by "
+        "scale.",
         "K_eff against the layer for three rules, and for the hidden units placed.",
     )
     words = {
@@ -235,18 +236,18 @@ def _coarse(
         "Kadanoff": "Kadanoff",
     }
     section.table(
-        ("layer", "spins", "energy", "K_eff", "nn", "nnn", "plaquette"),
+        ("layer", "spins", "K_eff", "energy", "nn", "nnn", "plaquette"),
         [
             (
                 layer["layer"],
                 label,
-                *(layer[name][key] for key in ("energy", "K_eff", "nn", "nnn")),
-                layer[name]["plaquette"],
+                *_coarse_row(layer[name]),
             )
             for layer in rows["layers"]
             for name, label in words.items()
         ],
-        "nn, nnn, plaquette: couplings of the coarse spins from their samples.",
+        "Energy is −Σ s s′ over nearest neighbours, per site. nn, nnn, plaquette: "
+        "couplings of the coarse spins, estimated from their samples.",
     )
     section.table(
         ("layer", "rms distance of centres from places", "units that never change"),
@@ -264,6 +265,15 @@ def _coarse(
             rows, converged=settings.converged, check=checks["coarse"]
         )
     )
+
+
+def _coarse_row(values: Numbers) -> list[Any]:
+    """K_eff and what goes with it; a reason that holds for all is given once."""
+    first, *rest = (
+        values[key] for key in ("K_eff", "energy", "nn", "nnn", "plaquette")
+    )
+    same = Missing("as K_eff")
+    return [first, *(same if first == each else each for each in rest)]
 
 
 def _exponents(
@@ -285,8 +295,14 @@ def _exponents(
     )
     section.figure(
         pictures["exponents"],
-        "Exponents with all seven even and four odd couplings, by step; the filter.",
-        "Two graphs of exponents against the step, and a small map of weights.",
+        "Exponents with all seven even and four odd couplings, by step of b = 2.",
+        "Two graphs of exponents against the step.",
+    )
+    section.figure(
+        pictures["filter"],
+        "The filter: weights of one hidden spin to the spins around its block, which "
+        "is in the middle.",
+        "A small map of weights.",
     )
     section.table(
         ("step", "y_t, filter", "y_t, majority", "y_h, filter", "y_h, majority"),
@@ -298,7 +314,8 @@ def _exponents(
                 strict=True,
             )
         ],
-        f"{rows['rows']:,} configurations. Exact: y_t = 1, y_h = 1.875.",
+        f"{rows['rows']:,} configurations, jackknife errors. Exact: y_t = 1, "
+        "y_h = 15/8.",
     )
     for name in ("trained filter", "majority rule"):
         if not rows[name]["reliable"]:

@@ -209,6 +209,7 @@ def _draw(
         "lattices": _pictures.lattices(training[:6]),
         "flow": _pictures.flow(numbers["ring"]),
         "blocking": _pictures.blocking(_data.blocked(training, key)),
+        "architecture": _pictures.architecture(settings.shape, settings.layers),
         "training": _pictures.training(histories),
         "fields": [
             _pictures.fields(paper.receptive_fields(depth))
@@ -240,6 +241,7 @@ def _draw(
         "couplings": _pictures.couplings(numbers["couplings"]),
         "coarse": _pictures.coarse(numbers["coarse"]),
         "exponents": _pictures.exponents(numbers["exponents"]),
+        "filter": _pictures.filter_weights(numbers["exponents"]["filter"]),
     }
 
 

@@ -331,25 +331,22 @@ def judge_coarse(
     for layer in numbers["layers"]:
         name = f"layer {layer['layer']}"
         own = layer["network"]["K_eff"]
-        rules = [
-            layer[rule]["K_eff"] for rule in ("decimation", "majority rule", "Kadanoff")
-        ]
-        known = [each for each in rules if isinstance(each, Estimate)]
+        known = {
+            rule: layer[rule]["K_eff"]
+            for rule in ("decimation", "majority rule", "Kadanoff")
+            if isinstance(layer[rule]["K_eff"], Estimate)
+        }
         shown[f"{name}, hidden units"] = own
         if isinstance(own, Missing) or not known:
             verdicts.append(None)
             continue
-        low = min(
-            each.value - SIGMAS * math.hypot(each.error, own.error) for each in known
-        )
-        high = max(
-            each.value + SIGMAS * math.hypot(each.error, own.error) for each in known
-        )
-        shown[f"{name}, block spins"] = [
-            min(each.value for each in known),
-            max(each.value for each in known),
-        ]
-        verdicts.append(low <= own.value <= high)
+        low = min(known, key=lambda rule: known[rule].value)
+        high = max(known, key=lambda rule: known[rule].value)
+        for words, rule in (("lowest", low), ("highest", high)):
+            shown[f"{name}, {words} of the rules: {rule}"] = known[rule]
+        outside = max(difference(own, known[high]), difference(known[low], own), 0.0)
+        shown[f"{name}, standard errors outside"] = round(outside, 1)
+        verdicts.append(outside <= SIGMAS)
     good = None if None in verdicts else all(verdicts)
     if False in verdicts:
         good = False
