@@ -103,8 +103,8 @@ body.rgdl-page{background:#fff}
 .rgdl-report .verdict{break-inside:auto}
 .rgdl-report .verdict dl,.rgdl-report tr{break-inside:avoid}
 .rgdl-report dl{grid-template-columns:repeat(3,1fr)}
-.rgdl-report .check pre{font-size:6.5pt;line-height:1.35;max-height:none;overflow:visible;
-padding:0}
+.rgdl-report .check pre{font-size:6.5pt;line-height:1.35;max-height:none;
+overflow:visible;padding:0}
 .rgdl-report figure img{width:auto;max-height:9.5cm;border:0;padding:0}
 .rgdl-report .verdict,.rgdl-report .verdicts{border:1px solid #bbb;border-radius:0}
 .rgdl-report .verdict{border-left-width:4px}}

@@ -24,7 +24,7 @@ TINY = replace(
     rows=300,
     held_out=60,
     reference=128,
-    layers=(16, 4),
+    layers=(16, 4, 2),
     epochs=2,
     block=4,
     chains=64,
@@ -84,8 +84,8 @@ def test_all_parts_are_there(report):
         "Exponents",
         "The mapping, state by state",
     ]
-    assert len(report.figures) == 16
-    assert len({verdict.claim for verdict in report.verdicts}) == 21
+    assert len(report.figures) == 17
+    assert len({verdict.claim for verdict in report.verdicts}) == 22
 
 
 def test_every_verdict_has_rule_numbers_and_check(report):
@@ -136,7 +136,7 @@ def printed(code):
 OTHERWISE = re.compile(r"should be|C\(|nearest neighbours|of the others")
 
 
-@pytest.mark.parametrize("place", range(21))
+@pytest.mark.parametrize("place", range(22))
 def test_check_prints_the_verdicts_numbers(place, report, folder, monkeypatch):
     """Every estimate of a claim, to nine digits: the code takes the run's keys."""
     verdict = report.verdicts[place]
@@ -192,7 +192,7 @@ def test_every_cell_of_json_is_on_the_page(page, content, report):
 
 def test_page_loads_nothing_from_outside(page):
     assert not re.search(r"https?://|@import|url\(|<script|<link", page)
-    assert len(re.findall(r'src="data:image/png;base64,', page)) == 16
+    assert len(re.findall(r'src="data:image/png;base64,', page)) == 17
     assert len(page) < 3_000_000
 
 

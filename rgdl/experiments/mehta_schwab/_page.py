@@ -236,8 +236,10 @@ def _fields(
     for i, figure in enumerate(pictures["fields"]):
         units = settings.layers[i]
         which = f"all {units}" if units <= 100 else f"the 100 strongest of {units}"
-        paper = f" (the paper's figure 3 {'BC'[len(settings.layers) - 1 - i]})"
-        paper = paper if 0 < i >= len(settings.layers) - 2 else ""
+        from_top = len(settings.layers) - 1 - i
+        paper = (
+            f" (the paper's figure 3 {'BC'[from_top]})" if from_top < 2 and i else ""
+        )
         section.figure(
             figure,
             f"Receptive fields of layer {i + 1}{paper}: {which} units, the product of "
