@@ -36,7 +36,7 @@ def reproduce(
     fast: bool = False,
     out: str | os.PathLike[str] | None = None,
     rng: RngLike = None,
-    workers: int = 1,
+    workers: int = -1,
     progress: ProgressLike = "auto",
 ) -> Report:
     """Run an experiment from the literature and judge its claims.
@@ -57,7 +57,7 @@ def reproduce(
         Keys every random number; the report records it, so that a run with None can be
         repeated too.
     workers : int
-        Threads; -1 for all processors. The samples do not depend on it.
+        Threads; by default all processors. The numbers do not depend on it.
     progress : bool or "auto"
         One bar for the whole run.
 

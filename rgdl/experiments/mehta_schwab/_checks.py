@@ -240,6 +240,7 @@ def _coarse(settings: Settings, key: int) -> str:
         + "for i, n in enumerate(dbn.layers):\n"
         + "    h = 2 * dbn.sample_hidden((s + 1) // 2, i, rng=up[i]).astype(int) - 1\n"
         + f"    b = round(({height * width} / n) ** 0.5)  # block edge of its place\n"
+        + f"    if b * b * n != {height * width}:\n        continue  # no lattice\n"
         + f"    L = np.array([{height}, {width}])\n"
         + "    place = np.indices(L // b).reshape(2, -1).T * b + (b - 1) / 2\n"
         + "    centre = np.nan_to_num(dbn.field_sizes(i).centre)\n"

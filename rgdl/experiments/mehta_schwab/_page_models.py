@@ -26,12 +26,12 @@ def _samples(
     samples, data = numbers["samples"], numbers["data"]
     section.paragraph(
         "A machine that has learned the data draws configurations like them. Gibbs "
-        "chains of layer 1 forget their start too slowly to be its samples: after "
-        f"{settings.steps} steps those from data and those from fair coins still "
-        f"differ. So {settings.chains} chains are annealed, from independent units "
-        f"through {settings.ais_betas} temperatures, and then take the same "
-        f"{settings.steps} steps. They count as samples of layer 1 if these steps no "
-        "longer change them; the other two starts are shown beside them."
+        "chains of layer 1 can take too long to forget their start; the table shows "
+        f"those from data and those from fair coins after {settings.steps} steps. So "
+        f"{settings.chains} more are annealed first, from independent units through "
+        f"{settings.ais_betas} temperatures. They count as samples of layer 1 if their "
+        f"{settings.steps} steps no longer change them: they drift by "
+        f"{samples['layer 1']['worst gap']:.1f} standard errors."
     ).paragraph(
         f"The network is sampled by {settings.network_steps} steps of its top machine "
         "and one pass down, half of the chains from data and half from fair coins; "

@@ -13,6 +13,7 @@ from rgdl._blas import blas_threads
 from rgdl._progress import Progress, ProgressLike
 from rgdl._report_html import draw
 from rgdl._rng import RngLike, draw_key
+from rgdl._validate import worker_count
 from rgdl.experiments.mehta_schwab import (
     _coarse,
     _couplings,
@@ -47,7 +48,7 @@ def run(
     settings: Settings,
     *,
     rng: RngLike = None,
-    workers: int = 1,
+    workers: int = -1,
     progress: ProgressLike = "auto",
     out: Path | None = None,
 ) -> Report:
@@ -60,7 +61,7 @@ def run(
     rng : int, SeedSequence, BitGenerator or Generator, optional
         Keys all stages.
     workers : int
-        Threads.
+        Threads; by default all processors.
     progress : bool or "auto"
         One bar for all stages.
     out : Path, optional
@@ -87,7 +88,7 @@ def run(
     >>> report.numbers["ring"]["sites"]
     [8, 4]
     """
-    key = _key_of(rng)
+    key, workers = _key_of(rng), worker_count(workers)
     folder = None
     if out is not None:
         folder = out / f"unfinished-{fingerprint(settings, key)}"

@@ -203,22 +203,28 @@ def judge_samples(
     numbers: dict[str, Any] = {}
     good: bool | None = True
     for key, target in targets.items():
-        words = SHOWN.get(key, key)
-        numbers[words] = machine["own"][key]
-        numbers[f"{words}, should be"] = target if target.error else target.value
-        numbers[f"{words}, allowed deviation"] = float(f"{bounds[key]:.3g}")
+        numbers[SHOWN.get(key, key)] = {
+            "is": machine["own"][key],
+            "should be": target if target.error else target.value,
+            "within": float(f"{bounds[key]:.3g}"),
+        }
         good = _within(good, machine["own"][key], target, bounds[key])
     share = bounds["m^2"] / targets["m^2"].value
     for r, value, target in zip(
         data["distances"], machine["correlations"], data["correlations"], strict=True
     ):
         if r <= max(2, min(shape) // 5):
-            numbers[f"C({r})"] = value
-            numbers[f"C({r}), should be"] = target
-            good = _within(good, value, target, share * target.value)
+            bound = share * target.value
+            numbers[f"C({r})"] = {
+                "is": value,
+                "should be": target,
+                "within": float(f"{bound:.3g}"),
+            }
+            good = _within(good, value, target, bound)
     gap = machine["worst gap"]
-    words = "drift of annealed chains" if "annealed" in machine["starts"] else "starts"
-    numbers[f"{words}, standard errors apart"] = round(gap, 2)
+    annealed = "drift of the annealed chains, standard errors"
+    two = "chains from data and from coins, standard errors apart"
+    numbers[annealed if "annealed" in machine["starts"] else two] = round(gap, 2)
     if not gap <= SIGMAS:  # not at equilibrium: it decides only if every start fails
         fits = []
         for each in machine["starts"].values():
