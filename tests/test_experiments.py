@@ -1,9 +1,11 @@
 """The experiment at a tiny size: complete, repeatable, resumable, self-contained."""
 
 import contextlib
+import functools
 import io
 import json
 import re
+import threading
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -307,6 +309,23 @@ def test_stage_is_read_back_as_it_was(tmp_path):
     assert stages.seconds["a"] >= 0
     stages.finish()
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_tasks_together_come_back_in_order(workers):
+    barrier = threading.Barrier(workers, timeout=10)
+
+    def task(i):
+        if i < workers:
+            barrier.wait()  # broken unless so many run at a time
+        return i * i
+
+    tasks = [functools.partial(task, i) for i in range(7)]
+    assert _stages.together(tasks, workers) == [i * i for i in range(7)]
+    tasks[2] = functools.partial(divmod, 1, 0)
+    barrier = threading.Barrier(1)
+    with pytest.raises(ZeroDivisionError):
+        _stages.together(tasks[1:], workers)
 
 
 def test_drawn_key_repeats_the_run(monkeypatch):

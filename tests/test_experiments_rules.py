@@ -426,7 +426,7 @@ def measure_coarse(network, spins):
         for name, each in sets.items()
     }
     fields = {"layers": [layer_sizes], "even radius": math.sqrt(2 * 63 / 12)}
-    result = _coarse.measure(network, fields, spins, settings, 1, lambda done: None)
+    result = _coarse.measure(network, fields, spins, settings, 1, 1, lambda done: None)
     return result.numbers["layers"][0]
 
 
@@ -489,7 +489,7 @@ def bond_machine(scale=1.0):
 def test_couplings_of_an_exact_machine_are_the_models(scale, outcome):
     """The broken twin has weaker weights."""
     settings = Settings(shape=(8, 8), reach=3, pairs=16)
-    result = _couplings.measure(bond_machine(scale), settings, 0, lambda done: None)
+    result = _couplings.measure(bond_machine(scale), settings, 0, 2, lambda done: None)
     assert _verdicts.judge_couplings(result.numbers, 0.408).outcome == outcome
     if scale == 1.0:
         assert result.numbers["rows"][0]["coupling"].value == pytest.approx(0.408)

@@ -161,12 +161,12 @@ def _measure(
     ).numbers
     numbers["couplings"] = stages(
         "couplings",
-        lambda part: _couplings.measure(paper.layers_[0], settings, key, part),
+        lambda part: _couplings.measure(paper.layers_[0], settings, key, workers, part),
     ).numbers
     numbers["coarse"] = stages(
         "coarse",
         lambda part: _coarse.measure(
-            paper, fields.numbers, reference, settings, key, part
+            paper, fields.numbers, reference, settings, key, workers, part
         ),
     ).numbers
     numbers["exponents"] = stages(

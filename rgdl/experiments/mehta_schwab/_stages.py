@@ -6,10 +6,11 @@ import math
 import resource
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +22,10 @@ from rgdl.experiments.mehta_schwab._settings import Settings
 from rgdl.report import Missing
 from rgdl.stats import Estimate
 
-__all__ = ["Part", "Result", "Stages", "fingerprint", "stage_key"]
+__all__ = ["Part", "Result", "Stages", "fingerprint", "stage_key", "together"]
 
 Part: TypeAlias = Callable[[float], None]
+Found = TypeVar("Found")
 _KIND = "stage"
 
 
@@ -47,6 +49,20 @@ def stage_key(key: int, name: str) -> int:
     child = np.random.SeedSequence(key, spawn_key=(int(words[0]),))
     low, high = child.generate_state(2, np.uint64)
     return int(low) | int(high) << 64
+
+
+def together(tasks: Sequence[Callable[[], Found]], workers: int) -> list[Found]:
+    """Results of independent tasks, in order, so many of them at a time.
+
+    After Ctrl-C those that have begun end by themselves and are forgotten.
+    """
+    if workers < 2:
+        return [task() for task in tasks]
+    pool = ThreadPoolExecutor(workers)
+    try:
+        return [each.result() for each in [pool.submit(task) for task in tasks]]
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
 
 
 class Stages:
