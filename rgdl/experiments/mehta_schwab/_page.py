@@ -213,9 +213,10 @@ def _training(
     )
     section.figure(
         pictures["training"],
-        "Training, layer by layer. Free energies of the data and of the model's "
-        "one-step images should stay together; the reconstruction error is no "
-        "likelihood.",
+        "Training, layer by layer. Free energies (in nats, up to a constant) of the "
+        "data and of the chains, here the data's images after one step, should stay "
+        "together; the band is the data's spread. The reconstruction error, per unit, "
+        "is no likelihood.",
         "Curves of free energy and reconstruction error against the epoch.",
     )
     for remark in numbers["training"]["paper"]["remarks"]:

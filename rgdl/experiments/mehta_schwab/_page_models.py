@@ -220,7 +220,7 @@ def _coarse(
         "of a nearest-neighbour model of the same size, and its couplings can be "
         f"estimated. The same {rows['rows']:,} configurations are blocked by three "
         "rules. A layer has no place, and no number, if its fields are not local, if "
-        "more than 5 % of its units never change, or if centres and places are more "
+        "more than 5% of its units never change, or if centres and places are more "
         "than one coarse spacing apart."
     )
     section.figure(

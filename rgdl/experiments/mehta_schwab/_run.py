@@ -287,10 +287,11 @@ def _shares(s: Settings) -> dict[str, float]:
         "training": 0.005 * batches,
         "fields": 1.0,
         "reconstruction": 0.5,
-        "samples": s.chains * s.steps / 15_000 + s.network_samples / 1_000,
-        "likelihood": s.ais_chains * s.ais_betas / 9_000 + s.bound_draws / 4,
-        "couplings": 0.3 + s.pairs / 20,
-        "coarse": 0.5 + s.reference / 800,
+        "samples": (3 * s.chains * s.steps + s.chains * s.ais_betas) / 45_000
+        + s.network_samples * s.network_steps / 1.2e6,
+        "likelihood": 1.0 + s.ais_chains * s.ais_betas / 22_000 + s.bound_draws / 6,
+        "couplings": 0.2 + s.pairs / 50,
+        "coarse": 0.5 + s.reference / 1_500,
         "exponents": 1.0
         + s.filter_rows * s.filter_epochs / 3_000
         + s.critical_rows * s.critical_size**2 / 5e6,

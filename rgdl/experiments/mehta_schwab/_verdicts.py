@@ -81,7 +81,7 @@ def judge_locality(
     numbers: dict[str, Any] = {}
     for name in _SIZES:
         numbers[name] = own[name]
-        numbers[f"{name}, 5 % quantile shuffled"] = control[f"{name} 5 %"]
+        numbers[f"{name}, 5% quantile shuffled"] = control[f"{name} 5 %"]
     numbers["half the radius of an even field"] = round(even / 2, 4)
     which = "" if weights == "all weights" else ", above half of each field's maximum"
     return Verdict(
@@ -90,7 +90,7 @@ def judge_locality(
         outcome(is_local(own, control, even), converged),
         numbers,
         "Reproduced if the median participation ratio and the median radius both lie "
-        "below the 5 % quantile over the units of the shuffled network (of layer 1 the "
+        "below the 5% quantile over the units of the shuffled network (of layer 1 the "
         "radius only: shuffling leaves its participation ratio), and the radius below "
         "half that of an even field.",
         check,
@@ -161,7 +161,7 @@ def judge_reconstruction(
     network = numbers["network"]["overlap"]
     blocks = numbers["block majority"]["overlap"]
     other = numbers["another configuration"]["overlap"]
-    clear = network.value - other.value > KEPT * network.error
+    clear = difference(network, other) > KEPT
     good = clear and network.value >= RECONSTRUCTED * blocks.value
     return Verdict(
         "Reconstructions from the top layer keep the macroscopic domains",
@@ -175,8 +175,8 @@ def judge_reconstruction(
             "without L1": numbers["without L1"]["overlap"],
         },
         f"Reproduced if the overlap of held-out configurations is at least "
-        f"{RECONSTRUCTED:.0%} of the block majority's, and {KEPT:g} standard errors "
-        "above that of wrong pairs.",
+        f"{RECONSTRUCTED:.0%} of the block majority's, and {KEPT:g} joint standard "
+        "errors above that of wrong pairs.",
         check,
     )
 
