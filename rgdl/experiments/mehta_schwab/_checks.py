@@ -6,6 +6,7 @@ only, and print the verdict's own numbers, as they take the stages' keys.
 
 import math
 
+from rgdl.experiments.mehta_schwab._data import distances
 from rgdl.experiments.mehta_schwab._samples import snapshot_plan
 from rgdl.experiments.mehta_schwab._settings import Settings
 from rgdl.experiments.mehta_schwab._stages import stage_key
@@ -157,6 +158,9 @@ _OBSERVABLES = (
     "moments = means(m**2), means(m**4)\n"
     "u4 = jack(lambda a, b: 1 - b / 3 / a**2, *moments, blocks=blocks)\n"
     "print(u4.value, u4.error)\n"
+    "c = rgdl.observables.correlation_function(s)\n"
+    "for r in {distances}:\n"
+    "    show(means((c[:, 0, r] + c[:, r, 0]) / 2))\n"
 )
 
 
@@ -165,6 +169,7 @@ def _models(settings: Settings, key: int) -> dict[str, str]:
     shape, chains = settings.shape, settings.chains
     before, thin, draws = snapshot_plan(settings)
     rows, steps = settings.network_samples, settings.network_steps
+    observables = _OBSERVABLES.format(distances=distances(settings))
     annealed = (
         "layer = dbn.layers_[0]\n"
         f"a = layer.anneal({chains}, n_betas={settings.ais_betas}, "
@@ -184,7 +189,7 @@ def _models(settings: Settings, key: int) -> dict[str, str]:
         + _model(settings)
         + annealed
         + f"v, chains = x.reshape(-1, *{shape}), len(x)\n"
-        + _OBSERVABLES,
+        + observables,
         "network samples": _LOAD
         + _network()
         + _held_out(settings, key)
@@ -194,7 +199,7 @@ def _models(settings: Settings, key: int) -> dict[str, str]:
         + f"    dbn.sample({rows}, steps={steps}, "
         + f"rng={stage_key(key, 'whole coins')}),\n])\n"
         + "chains = len(v)\n"
-        + _OBSERVABLES,
+        + observables,
         "likelihood": _LOAD
         + _network()
         + _held_out(settings, key)

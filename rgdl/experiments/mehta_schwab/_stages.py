@@ -5,11 +5,14 @@ import json
 import math
 import resource
 import shutil
+import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -54,15 +57,38 @@ def stage_key(key: int, name: str) -> int:
 def together(tasks: Sequence[Callable[[], Found]], workers: int) -> list[Found]:
     """Results of independent tasks, in order, so many of them at a time.
 
-    After Ctrl-C those that have begun end by themselves and are forgotten.
+    Ctrl-C returns at once: threads are daemons, which no exit waits for, and end with
+    the task they are at; their results are forgotten.
     """
     if workers < 2:
         return [task() for task in tasks]
-    pool = ThreadPoolExecutor(workers)
+    waiting = deque(enumerate(tasks))
+    done: SimpleQueue[tuple[int, Found | None, BaseException | None]] = SimpleQueue()
+
+    def work() -> None:
+        with suppress(IndexError):  # none is waiting
+            while True:
+                place, task = waiting.popleft()
+                try:
+                    done.put((place, task(), None))
+                except BaseException as error:
+                    done.put((place, None, error))
+
+    for _ in range(min(workers, len(tasks))):
+        threading.Thread(target=work, daemon=True).start()
+    found: dict[int, Any] = {}
     try:
-        return [each.result() for each in [pool.submit(task) for task in tasks]]
+        while len(found) < len(tasks):
+            try:
+                place, result, error = done.get(timeout=0.05)
+            except Empty:
+                continue  # a signal is looked for
+            if error is not None:
+                raise error
+            found[place] = result
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        waiting.clear()
+    return [found[place] for place in range(len(tasks))]
 
 
 class Stages:
