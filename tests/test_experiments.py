@@ -312,6 +312,30 @@ def test_stage_is_read_back_as_it_was(tmp_path):
     assert not (tmp_path / "s").exists()
 
 
+def test_the_bar_does_not_go_back():
+    shown = []
+    stages = _stages.Stages({"a": 1.0, "b": 3.0}, shown.append)
+
+    def work(part):
+        for done in (0.2, 0.9, 0.1, 0.5):  # two passes of one stage
+            part(done)
+        return _stages.Result({})
+
+    for name in ("a", "b"):
+        stages(name, work)
+    assert shown == sorted(shown)
+    assert shown[-1] == 1.0
+
+
+def test_time_expected_is_that_of_a_quiet_machine():
+    """Waiting for other programs is not scaled up."""
+    stages = _stages.Stages({}, print)
+    stages.seconds = {"training": 60.0, "write": 10.0}
+    stages.processor = {"training": 20.0, "write": 3.0}
+    found = _run._provenance(mehta_schwab.FULL, 0, 2, stages)
+    assert found["expected_seconds_of_the_full_run_on_a_quiet_machine"] == 13
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_tasks_together_come_back_in_order(workers):
     barrier = threading.Barrier(workers, timeout=10)

@@ -72,7 +72,7 @@ def flow(numbers: Mapping[str, Any]) -> "Figure":
             xytext=(9, 4),
             textcoords="offset points",
         )
-    ax.legend(handles=[*ax.lines[2:], ax.lines[0]], frameon=False)
+    ax.legend(handles=[*ax.lines[2:], ax.lines[0]], loc="upper right", frameon=False)
     return figure
 
 
@@ -107,7 +107,7 @@ def widths(layers: Sequence[Mapping[str, Any]]) -> "Figure":
         ax.set_xlabel("layer")
         ax.set_title(words, loc="left", fontsize="medium")
         ax.set_ylim(bottom=0)
-    ax.legend(frameon=False)
+    ax.legend(loc="lower left", frameon=False)
     return figure
 
 
@@ -197,7 +197,7 @@ def correlations(data: Mapping[str, Any], samples: Mapping[str, Any]) -> "Figure
     ax.set_xticks(distances)
     ax.set_xlabel("distance r along an axis (sites)")
     ax.set_ylabel("C(r) = ⟨s₀ s_r⟩")
-    ax.legend(frameon=False)
+    ax.legend(loc="upper right", frameon=False)
     return figure
 
 
@@ -229,7 +229,7 @@ def couplings(numbers: Mapping[str, Any]) -> "Figure":
     quiet(ax)
     ax.set_xlabel("distance (sites)")
     ax.set_ylabel("pair coupling J")
-    ax.legend(frameon=False)
+    ax.legend(loc="upper right", frameon=False)
     return figure
 
 
@@ -257,7 +257,7 @@ def coarse(numbers: Mapping[str, Any]) -> "Figure":
     )
     ax.set_ylabel("effective coupling $K_{\\mathrm{eff}}$")
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False)
+        ax.legend(loc="lower left", frameon=False)
     return figure
 
 
@@ -275,7 +275,7 @@ def exponents(numbers: Mapping[str, Any]) -> "Figure":
         ax.set_xticks([each["step"] for each in numbers["majority rule"]["levels"]])
         ax.set_xlabel("step")
         ax.set_title(words[name], loc="left", fontsize="medium")
-    axes[0].legend(frameon=False, fontsize="small")
+    axes[0].legend(loc="lower right", frameon=False, fontsize="small")
     return figure
 
 
@@ -286,16 +286,10 @@ def filter_weights(weights: npt.ArrayLike) -> "Figure":
     ax = figure.add_subplot()
     largest = float(np.abs(values).max()) or 1.0
     ax.imshow(values, cmap=DIVERGING, vmin=-largest, vmax=largest)
-    for (i, j), value in np.ndenumerate(values):
-        ax.text(
-            j,
-            i,
-            f"{value:.2f}",
-            ha="center",
-            va="center",
-            fontsize="small",
-            color="white" if abs(value) > 0.6 * largest else "black",
-        )
+    for i, row in enumerate(values.tolist()):
+        for j, value in enumerate(row):
+            ink = "white" if abs(value) > 0.6 * largest else "black"
+            ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=ink)
     ax.set_xticks([])
     ax.set_yticks([])
     return figure

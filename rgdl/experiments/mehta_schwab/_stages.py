@@ -113,7 +113,7 @@ class Stages:
         self.seconds: dict[str, float] = {}
         self.processor: dict[str, float] = {}
         self._shares = shares
-        self._update = update
+        self._update, self._reached = update, 0.0
         self.folder = folder
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -158,7 +158,9 @@ class Stages:
         )
 
         def part(done: float) -> None:
-            self._update((before + min(done, 1.0) * self._shares[name]) / total)
+            reached = (before + min(done, 1.0) * self._shares[name]) / total
+            self._reached = max(self._reached, reached)  # a bar does not go back
+            self._update(self._reached)
 
         return part
 
