@@ -183,6 +183,7 @@ def test_json_says_why_a_number_is_missing(content):
     assert "numbers.twin.exact bond RBM.kl_push" in content["missing"]
     for place, reason in content["missing"].items():
         assert reason, place
+        assert "history" not in place  # what training does not record is not listed
 
 
 def test_every_cell_of_json_is_on_the_page(page, content, report):

@@ -183,7 +183,7 @@ def _training(
 
     section.figure(
         pictures["architecture"],
-        "The network (the paper's figure 3 A). Every unit of a layer is connected to "
+        "The network (the paper's figure 3). Every unit of a layer is connected to "
         "every unit of the next one, none within a layer, and none knows where on the "
         "lattice it is.",
         "Four squares side by side, divided into fewer and fewer cells.",
@@ -237,10 +237,7 @@ def _fields(
     for i, figure in enumerate(pictures["fields"]):
         units = settings.layers[i]
         which = f"all {units}" if units <= 100 else f"the 100 strongest of {units}"
-        from_top = len(settings.layers) - 1 - i
-        paper = (
-            f" (the paper's figure 3 {'BC'[from_top]})" if from_top < 2 and i else ""
-        )
+        paper = " (the paper's figure 3)" if 0 < i >= len(settings.layers) - 2 else ""
         section.figure(
             figure,
             f"Receptive fields of layer {i + 1}{paper}: {which} units, the product of "
@@ -331,7 +328,7 @@ def _reconstruction(
     kept = math.prod(extent // block for extent in settings.shape)
     section.figure(
         pictures["reconstructions"],
-        "Held-out configurations, their reconstructions (the paper's figure 3 D) from "
+        "Held-out configurations, their reconstructions (the paper's figure 3) from "
         f"the {settings.layers[-1]} top units (grey: undecided), and the majority of "
         f"{block} × {block} blocks, which keeps {kept} numbers.",
         "Three rows of five lattices: originals, reconstructions, block majorities.",

@@ -88,7 +88,7 @@ def fields(maps: npt.ArrayLike) -> "Figure":
 
 def widths(layers: Sequence[Mapping[str, Any]]) -> "Figure":
     """Median sizes of the fields by layer, with the controls."""
-    figure = _figure(5.2, 2.7)
+    figure = _figure(5.2, 3.0)
     names = {"paper": "with L1", "without L1": "without L1", "shuffled": "shuffled"}
     for ax, size, words in zip(
         _axes(figure, 1, 2),
@@ -107,7 +107,8 @@ def widths(layers: Sequence[Mapping[str, Any]]) -> "Figure":
         ax.set_xlabel("layer")
         ax.set_title(words, loc="left", fontsize="medium")
         ax.set_ylim(bottom=0)
-    ax.legend(loc="lower left", frameon=False)
+    lines = ax.get_legend_handles_labels()
+    figure.legend(*lines, loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
