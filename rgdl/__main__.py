@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out",
         metavar="DIR",
         type=Path,
-        help="folder for report.html, report.json and model.npz (default: rgdl-NAME)",
+        help="folder for the report, its numbers and models (default: rgdl-NAME)",
     )
     run.add_argument(
         "--seed", metavar="N", type=int, default=0, help="key of the run (default: 0)"

@@ -49,10 +49,10 @@ def reproduce(
     fast : bool
         Fewer configurations and epochs, under a minute; what has not converged says so.
     out : path-like, optional
-        Folder for ``report.html``, ``report.json`` and the trained ``model.npz``; made
-        if it is not there. A run that was broken off (Ctrl-C) leaves a folder
-        ``unfinished-...`` there, and the same call with the same key goes on from it,
-        to the same numbers.
+        Folder for ``report.html``, ``report.json``, the trained ``model.npz`` and its
+        control ``model-without-L1.npz``; made if it is not there. A run that was broken
+        off (Ctrl-C) leaves a folder ``unfinished-...`` there, and the same call with
+        the same key goes on from it, to the same numbers.
     rng : int, SeedSequence, BitGenerator or Generator, optional
         Keys every random number; the report records it, so that a run with None can be
         repeated too.
