@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         "--out",
         metavar="DIR",
         type=Path,
-        help="folder for report.html, report.json and model.npz (default: rgdl-NAME)",
+        help="folder for the report, its numbers and models (default: rgdl-NAME)",
     )
     run.add_argument(
         "--seed", metavar="N", type=int, default=0, help="key of the run (default: 0)"
@@ -106,11 +106,13 @@ def _reproduce(options: argparse.Namespace) -> None:
     )
     _print_verdicts(report)
     if options.fast:
-        seconds = report.provenance["expected_seconds_of_the_full_run"]
+        seconds = report.provenance[
+            "expected_seconds_of_the_full_run_on_a_quiet_machine"
+        ]
         seed = f" --seed {options.seed}" if options.seed else ""
         print(
             "\nThis was the fast version. The full run, expected to take "
-            f"{_duration(seconds)} here:\n"
+            f"{_duration(seconds)} here if nothing else runs:\n"
             f"  {_python()} -m rgdl reproduce {options.name}{seed} --out {folder}"
         )
     print(f"\n{(folder / 'report.html').resolve()}")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
+from rgdl import _core
 from rgdl._rng import RngLike, draw_key
 from rgdl.rbm._evaluate import Measured
 from rgdl.rbm._log_z import LogZ
@@ -18,11 +19,11 @@ __all__ = ["likelihood_bound"]
 Floats = npt.NDArray[np.float64]
 
 
-def _log_prob(x: npt.NDArray[Any], inputs: Floats, units: str) -> Floats:
+def _log_prob(x: Floats, inputs: Floats, units: str) -> Floats:
     """Ln of the product of Bernoulli probabilities of rows x with given inputs."""
-    if units == "spin":
-        return np.asarray(-np.logaddexp(0.0, -2 * x * inputs).sum(axis=1))
-    return np.asarray(-np.logaddexp(0.0, np.where(x > 0, -inputs, inputs)).sum(axis=1))
+    none = np.zeros(inputs.shape[1])
+    soft = _core.unit_sums(np.ascontiguousarray(inputs.T), none, units == "spin")
+    return np.asarray(np.einsum("ij,ij->i", x, inputs) - soft)
 
 
 def _up(layer: RBM, v: Floats) -> Floats:

@@ -173,7 +173,7 @@ def _record(record: Mapping[str, Any], ax: "Axes | None") -> "Axes":
     ax.set_xlabel("epoch")
     if energies:
         ax.set_ylabel("free energy")
-    ax.legend(handles=lines, frameon=False)
+    ax.legend(handles=lines, loc="upper right", frameon=False)
     return ax
 
 

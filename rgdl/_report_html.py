@@ -124,7 +124,7 @@ def _render(block: Block, place: str) -> str:
     if isinstance(block, Picture):
         source = block.source or _data_uri(block.figure)
         return (
-            f'<figure><img src="{source}" alt="{escaped(block.alt)}">'
+            f'<figure><img src="{source}" alt="{escaped(block.alt)}"{_size(block)}>'
             f"<figcaption>{escaped(block.caption)}</figcaption></figure>"
         )
     rule = f'<p class="rule">{escaped(block.rule)}</p>' if block.rule else ""
@@ -139,6 +139,16 @@ def _render(block: Block, place: str) -> str:
         f'<p class="claim">{_badge(block)}<span>{escaped(block.claim)}</span></p>'
         f"{rule}{_definitions(block.numbers, escaped)}{check}</aside>"
     )
+
+
+def _size(picture: Picture) -> str:
+    """Width and height on a wide page: the same size of letters in every picture."""
+    inches = picture.figure.get_size_inches()
+    width, height = (round(_PIXELS_PER_INCH * float(x)) for x in inches)
+    return f' width="{width}" height="{height}"'
+
+
+_PIXELS_PER_INCH = 108
 
 
 def _render_table(table: Table) -> str:

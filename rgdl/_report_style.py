@@ -17,14 +17,19 @@ color:inherit;text-wrap:balance}
 .rgdl-report p{margin:.75rem 0}
 .rgdl-report .lead{font-size:1.15rem;color:var(--soft)}
 .rgdl-report figure{margin:1.5rem 0;padding:0;break-inside:avoid}
-.rgdl-report figure img{display:block;width:100%;max-width:100%;height:auto;
+.rgdl-report figure img{display:block;max-width:100%;height:auto;margin:0 auto;
 background:#fff;border:1px solid var(--line);border-radius:6px;padding:.75rem}
 .rgdl-report figcaption,.rgdl-report .caption,.rgdl-report .rule{font-size:.9rem;
 line-height:1.5;color:var(--soft);margin:.5rem 0 0}
 .rgdl-report table,.rgdl-report .badge,.rgdl-report dl,.rgdl-report summary{
 font-family:system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
 .rgdl-report .table{margin:1.5rem 0;break-inside:avoid}
-.rgdl-report .scroll{overflow-x:auto;border-bottom:1px solid var(--line)}
+.rgdl-report .scroll{overflow-x:auto;border-bottom:1px solid var(--line);
+background:linear-gradient(90deg,var(--paper) 1rem,transparent) left/2.5rem 100% local,
+linear-gradient(270deg,var(--paper) 1rem,transparent) right/2.5rem 100% local,
+linear-gradient(90deg,var(--line),transparent) left/.75rem 100% scroll,
+linear-gradient(270deg,var(--line),transparent) right/.75rem 100% scroll;
+background-repeat:no-repeat}
 .rgdl-report table{border-collapse:collapse;width:100%;font-size:.875rem;
 line-height:1.4;font-variant-numeric:tabular-nums;color:inherit}
 .rgdl-report th,.rgdl-report td{padding:.45rem .75rem .45rem 0;text-align:left;
@@ -79,6 +84,8 @@ background:var(--paper);margin:.5rem 0 0;padding:.75rem}
 .rgdl-report .verdicts a{grid-template-columns:1fr;gap:0}
 .rgdl-report .verdicts,.rgdl-report .verdict{padding:.75rem 1rem}
 .rgdl-report figure img{padding:.35rem}
+.rgdl-report th,.rgdl-report td{padding-right:.5rem}
+.rgdl-report table{font-size:.8125rem}
 .rgdl-report dl{grid-template-columns:repeat(auto-fill,minmax(9rem,1fr))}
 .rgdl-report .time .bar{width:35%}}
 @media (prefers-color-scheme:dark){.rgdl-report{--ink:#e4e1d9;--soft:#a3a8ad;
@@ -89,10 +96,15 @@ body.rgdl-page{background:#17191c}}
 --good:#004d3d;--bad:#7a2b00;--open:#4d3b00;--link:#555;font-size:10.5pt;max-width:none;
 padding:0}
 body.rgdl-page{background:#fff}
-.rgdl-report .scroll{overflow:visible}
+.rgdl-report .scroll{overflow:visible;background:none}
 .rgdl-report details:not(.check){display:none}
 .rgdl-report .check::details-content{content-visibility:visible;height:auto}
-.rgdl-report h2{break-after:avoid}
+.rgdl-report h2,.rgdl-report .verdict .claim,.rgdl-report summary{break-after:avoid}
+.rgdl-report .verdict{break-inside:auto}
+.rgdl-report .verdict dl,.rgdl-report tr{break-inside:avoid}
+.rgdl-report dl{grid-template-columns:repeat(3,1fr)}
+.rgdl-report .check pre{font-size:6.5pt;line-height:1.35;max-height:none;
+overflow:visible;padding:0}
 .rgdl-report figure img{width:auto;max-height:9.5cm;border:0;padding:0}
 .rgdl-report .verdict,.rgdl-report .verdicts{border:1px solid #bbb;border-radius:0}
 .rgdl-report .verdict{border-left-width:4px}}

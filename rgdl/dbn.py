@@ -19,6 +19,7 @@ from rgdl._progress import Progress
 from rgdl._rng import RngLike, draw_key
 from rgdl._units import Packed, pack_units
 from rgdl.rbm import RBM, LogZ, Measured
+from rgdl.rbm._evaluation import check_log_z
 from rgdl.receptive import FieldSizes, field_sizes, half_maximum
 from rgdl.rg import Compose
 
@@ -271,7 +272,7 @@ class DBN(BeliefSampler, TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError, TypeError
-            When X is not two-valued or has the wrong width.
+            When X is not two-valued or has the wrong width, or log_z is no `LogZ`.
 
         Notes
         -----
@@ -292,6 +293,7 @@ class DBN(BeliefSampler, TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self, "layers_")
         draws = _validate.count(draws, "draws")
+        check_log_z(log_z)
         generator = np.random.default_rng(draw_key(rng).tolist())
         first = self.layers_[0]
         data = pack_units(X, first.units, "X")

@@ -22,7 +22,7 @@ def fake_reproduce(monkeypatch):
         calls.append((name, options))
         report = Report(name)
         report.section("s").verdict(Verdict("c", "claim", "fast: not converged", {}))
-        report.provenance = {"expected_seconds_of_the_full_run": 600}
+        report.provenance = {"expected_seconds_of_the_full_run_on_a_quiet_machine": 600}
         return report
 
     monkeypatch.setattr(experiments, "reproduce", reproduce)

@@ -1,7 +1,13 @@
 """The experiment at a tiny size: complete, repeatable, resumable, self-contained."""
 
+import _thread
+import contextlib
+import functools
+import io
 import json
 import re
+import threading
+import time
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -10,6 +16,7 @@ import numpy as np
 import pytest
 
 import rgdl
+from rgdl._validate import worker_count
 from rgdl.experiments import mehta_schwab, names
 from rgdl.experiments.mehta_schwab import _run, _stages, _training
 from rgdl.experiments.mehta_schwab._checks import checks
@@ -22,7 +29,7 @@ TINY = replace(
     rows=300,
     held_out=60,
     reference=128,
-    layers=(16, 4),
+    layers=(16, 4, 2),
     epochs=2,
     block=4,
     chains=64,
@@ -54,7 +61,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def report(folder):
-    return mehta_schwab.run(TINY, rng=5, progress=False, out=folder)
+    return mehta_schwab.run(TINY, rng=5, workers=1, progress=False, out=folder)
 
 
 @pytest.fixture(scope="module")
@@ -82,8 +89,8 @@ def test_all_parts_are_there(report):
         "Exponents",
         "The mapping, state by state",
     ]
-    assert len(report.figures) == 14
-    assert len({verdict.claim for verdict in report.verdicts}) == 21
+    assert len(report.figures) == 17
+    assert len({verdict.claim for verdict in report.verdicts}) == 22
 
 
 def test_every_verdict_has_rule_numbers_and_check(report):
@@ -103,6 +110,7 @@ def test_identities_hold_and_nothing_unconverged_is_judged(report):
 
 def test_folder_holds_report_numbers_and_model_only(report, folder):
     assert sorted(path.name for path in folder.iterdir()) == [
+        "model-without-L1.npz",
         "model.npz",
         "report.html",
         "report.json",
@@ -120,18 +128,45 @@ def test_stages_are_timed_and_the_key_is_kept(report):
     assert report.provenance["settings"]["rows"] == 300
 
 
-@pytest.mark.parametrize("name", checks(TINY, 5))
-def test_check_code_runs_in_the_folder(name, report, folder, monkeypatch, capsys):
-    monkeypatch.chdir(folder)
-    exec(compile(checks(TINY, 5)[name], name, "exec"), {"__name__": "check"})
-    assert capsys.readouterr().out
+def printed(code):
+    """Run a check; the numbers it prints, and its text."""
+    with contextlib.redirect_stdout(io.StringIO()) as stream:
+        exec(compile(code, "check", "exec"), {"__name__": "check"})
+    text = stream.getvalue()
+    return [float(x) for x in re.findall(r"-?\d+\.?\d*(?:e[-+]?\d+)?", text)], text
 
 
-def test_check_of_the_data_gets_the_same_energy(report, folder, monkeypatch, capsys):
+# What a check gets in another way than the report: couplings at all places, not some.
+OTHERWISE = re.compile("nearest neighbours|of the others")
+
+
+@pytest.mark.parametrize("place", range(22))
+def test_check_prints_the_verdicts_numbers(place, report, folder, monkeypatch):
+    """Every estimate of a claim, to nine digits: the code takes the run's keys."""
+    verdict = report.verdicts[place]
     monkeypatch.chdir(folder)
-    exec(checks(TINY, 5)["data"], {})
-    energy = report.numbers["data"]["training"]["energy"].value
-    assert capsys.readouterr().out.startswith(f"{energy:.10f}")
+    numbers, text = printed(verdict.check)
+    assert numbers
+    for name, value in verdict.numbers.items():
+        if isinstance(value, dict):
+            value = value["is"]
+        if isinstance(value, Estimate) and not OTHERWISE.search(name):
+            assert np.isclose(numbers, value.value, rtol=1e-9).any(), (name, text)
+
+
+def test_check_of_the_ring_finds_its_couplings(report):
+    """By another way than the report's: the machine is turned upside down."""
+    numbers, text = printed(checks(TINY, 5)["decimation"])
+    assert "4 spins:" in text
+    for value in report.numbers["ring"]["K"][1:]:
+        assert np.isclose(numbers, value, rtol=1e-12).any()
+
+
+def test_checks_use_public_functions_only():
+    for settings in (TINY, mehta_schwab.FULL):
+        for name, code in checks(settings, 5).items():
+            assert not re.search(r"[. ]_[a-z]", code), name
+            compile(code, name, "exec")
 
 
 # ------------------------------------------------------------------ the files agree
@@ -148,6 +183,7 @@ def test_json_says_why_a_number_is_missing(content):
     assert "numbers.twin.exact bond RBM.kl_push" in content["missing"]
     for place, reason in content["missing"].items():
         assert reason, place
+        assert "history" not in place  # what training does not record is not listed
 
 
 def test_every_cell_of_json_is_on_the_page(page, content, report):
@@ -163,7 +199,7 @@ def test_every_cell_of_json_is_on_the_page(page, content, report):
 
 def test_page_loads_nothing_from_outside(page):
     assert not re.search(r"https?://|@import|url\(|<script|<link", page)
-    assert len(re.findall(r'src="data:image/png;base64,', page)) == 14
+    assert len(re.findall(r'src="data:image/png;base64,', page)) == 17
     assert len(page) < 3_000_000
 
 
@@ -219,7 +255,7 @@ def test_interrupted_run_goes_on_to_the_same_bits(
         for f in (folder, tmp_path)
     ]
     assert pictures[0] == pictures[1]
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -277,6 +313,57 @@ def test_stage_is_read_back_as_it_was(tmp_path):
     assert not (tmp_path / "s").exists()
 
 
+def test_the_bar_does_not_go_back():
+    shown = []
+    stages = _stages.Stages({"a": 1.0, "b": 3.0}, shown.append)
+
+    def work(part):
+        for done in (0.2, 0.9, 0.1, 0.5):  # two passes of one stage
+            part(done)
+        return _stages.Result({})
+
+    for name in ("a", "b"):
+        stages(name, work)
+    assert shown == sorted(shown)
+    assert shown[-1] == 1.0
+
+
+def test_time_expected_is_that_of_a_quiet_machine():
+    """Waiting for other programs is not scaled up."""
+    stages = _stages.Stages({}, print)
+    stages.seconds = {"training": 60.0, "write": 10.0}
+    stages.processor = {"training": 20.0, "write": 3.0}
+    found = _run._provenance(mehta_schwab.FULL, 0, 2, stages)
+    assert found["expected_seconds_of_the_full_run_on_a_quiet_machine"] == 13
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_tasks_together_come_back_in_order(workers):
+    barrier = threading.Barrier(workers, timeout=10)
+
+    def task(i):
+        if i < workers:
+            barrier.wait()  # broken unless so many run at a time
+        return i * i
+
+    tasks = [functools.partial(task, i) for i in range(7)]
+    assert _stages.together(tasks, workers) == [i * i for i in range(7)]
+    tasks[2] = functools.partial(divmod, 1, 0)
+    barrier = threading.Barrier(1)
+    with pytest.raises(ZeroDivisionError):
+        _stages.together(tasks[1:], workers)
+
+
+def test_interrupt_does_not_wait_for_tasks():
+    """The tasks take 5 s; Ctrl-C comes after 0.2 s."""
+    tasks = [functools.partial(time.sleep, 5.0)] * 4
+    begin = time.perf_counter()
+    threading.Timer(0.2, _thread.interrupt_main).start()
+    with pytest.raises(KeyboardInterrupt):
+        _stages.together(tasks, 2)
+    assert time.perf_counter() - begin < 2.0
+
+
 def test_drawn_key_repeats_the_run(monkeypatch):
     keys = []
     monkeypatch.setattr(
@@ -305,6 +392,17 @@ def test_reproduce_writes_into_the_folder(tmp_path, monkeypatch):
     assert folder.is_dir()
     assert seen["settings"] == mehta_schwab.FAST
     assert (seen["out"], seen["rng"], seen["workers"]) == (Path(folder), 0, 2)
+
+
+def test_all_processors_work_by_default(monkeypatch):
+    """In a notebook as in the command."""
+    seen = []
+    monkeypatch.setattr(
+        mehta_schwab, "run", lambda *_, workers, **__: seen.append(workers)
+    )
+    rgdl.reproduce("mehta-schwab")
+    rgdl.reproduce("mehta-schwab", workers=1)
+    assert seen == [worker_count(-1), 1]
 
 
 def test_unknown_experiment_lists_the_known_ones():

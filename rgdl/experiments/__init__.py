@@ -36,7 +36,7 @@ def reproduce(
     fast: bool = False,
     out: str | os.PathLike[str] | None = None,
     rng: RngLike = None,
-    workers: int = 1,
+    workers: int = -1,
     progress: ProgressLike = "auto",
 ) -> Report:
     """Run an experiment from the literature and judge its claims.
@@ -49,15 +49,15 @@ def reproduce(
     fast : bool
         Fewer configurations and epochs, under a minute; what has not converged says so.
     out : path-like, optional
-        Folder for ``report.html``, ``report.json`` and the trained ``model.npz``; made
-        if it is not there. A run that was broken off (Ctrl-C) leaves a folder
-        ``unfinished-...`` there, and the same call with the same key goes on from it,
-        to the same numbers.
+        Folder for ``report.html``, ``report.json``, the trained ``model.npz`` and its
+        control ``model-without-L1.npz``; made if it is not there. A run that was broken
+        off (Ctrl-C) leaves a folder ``unfinished-...`` there, and the same call with
+        the same key goes on from it, to the same numbers.
     rng : int, SeedSequence, BitGenerator or Generator, optional
         Keys every random number; the report records it, so that a run with None can be
         repeated too.
     workers : int
-        Threads; -1 for all processors. The samples do not depend on it.
+        Threads; by default all processors. The numbers do not depend on it.
     progress : bool or "auto"
         One bar for the whole run.
 

@@ -23,6 +23,7 @@ from rgdl.rbm._moments import Parameters
 __all__ = [
     "anneal",
     "annealed_log_z",
+    "annealed_states",
     "base_bias",
     "base_states",
     "bennett",
@@ -164,6 +165,34 @@ def _schedule(
     betas = np.interp(np.linspace(0.0, 1.0, n_betas), length, nodes)
     betas[[0, -1]] = 0.0, 1.0
     return np.asarray(betas)
+
+
+def annealed_states(
+    parameters: Parameters,
+    spin: bool,
+    n: int,
+    n_betas: int,
+    *,
+    rng: RngLike = None,
+    workers: int = 1,
+    progress: ProgressLike = False,
+) -> Bits:
+    """Last states of n chains, one annealed from independent units for each."""
+    base = base_bias(parameters, spin).astype(parameters[0].dtype)
+    base = base.astype(np.float64)
+    generator = np.random.default_rng(draw_key(rng).tolist())
+    keys = [draw_key(generator) for _ in range(3)]
+    _, states, _ = anneal(
+        parameters,
+        spin,
+        base,
+        _schedule(parameters, spin, base, n_betas, keys[2]),
+        base_states(base, spin, n, keys[0]),
+        keys[1],
+        workers=workers,
+        progress=progress,
+    )
+    return states
 
 
 def annealed_log_z(

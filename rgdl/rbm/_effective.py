@@ -41,7 +41,8 @@ Floats = npt.NDArray[np.float64]
 EXACT_VISIBLE = 20
 LOW_DEGREE = 12
 _NODES = 24  # of Gauss and Hermite
-_CHUNK = 1 << 22  # numbers at work at a time
+_CHUNK = 1 << 19  # numbers at work at a time
+_LARGE = 100.0  # weights whose hyperbolic functions are not formed
 
 
 @dataclass(frozen=True, eq=False)
@@ -232,15 +233,29 @@ def gaussian_pairs(
             tail = total[i] - w[j] ** 2 - w[k] ** 2 - np.square(top).sum(axis=1)
             spread = np.sqrt(np.maximum(tail, 0.0))
             x = c[i] + (top @ signs.T)[:, :, None] + spread[:, None, None] * node
-            plus, minus = (w[j] + w[k])[:, None, None], (w[j] - w[k])[:, None, None]
-            quarter = (
-                _log_cosh(x + plus)
-                + _log_cosh(x - plus)
-                - _log_cosh(x + minus)
-                - _log_cosh(x - minus)
-            )
+            quarter = _four_log_cosh(x, w[j][:, None, None], w[k][:, None, None])
             result[first : first + block] += (quarter.mean(axis=1) @ weight) / 4
     return result
+
+
+def _four_log_cosh(x: Floats, a: Floats, b: Floats) -> Floats:
+    r"""Ln of cosh(x + a + b) cosh(x - a - b) / cosh(x + a - b) cosh(x - a + b).
+
+    Twice the product of two cosh is the cosh of the sum plus that of the difference, so
+    this is :math:`\pm \ln[1 + 2 \sinh 2|a| \sinh 2|b| / (\cosh 2x + \cosh 2(|a| -
+    |b|))]` with the sign of a b: one logarithm, and nothing large cancels.
+    """
+    sign, a, b = np.sign(a * b), np.abs(a), np.abs(b)
+    if max(float(a.max(initial=0.0)), float(b.max(initial=0.0))) > _LARGE:
+        same = _log_cosh(x + a + b) + _log_cosh(x - a - b)
+        return np.asarray(sign * (same - _log_cosh(x + a - b) - _log_cosh(x - a + b)))
+    with np.errstate(over="ignore"):  # a large x leaves ln 1
+        even = np.exp(2 * np.abs(x))
+    even += 1 / even  # 2 cosh 2x, faster
+    even += 2 * np.cosh(2 * (a - b))
+    np.divide(4 * np.sinh(2 * a) * np.sinh(2 * b), even, out=even)
+    even += 1.0
+    return np.asarray(sign * np.log(even, out=even))
 
 
 def gaussian_error(

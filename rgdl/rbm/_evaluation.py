@@ -23,13 +23,14 @@ from rgdl.rbm._layer import Layer
 from rgdl.rbm._log_z import EXACT_UNITS, LogZ, exact_log_z
 from rgdl.rbm._moments import Parameters, free_energy
 
-__all__ = ["Evaluated"]
+__all__ = ["Evaluated", "check_log_z"]
 
 _AUTO_TERMS = 1 << 31  # states times units that "auto" enumerates: some seconds
 _CHUNK = 2048
 
 
-def _check_log_z(log_z: LogZ | None) -> None:
+def check_log_z(log_z: LogZ | None) -> None:
+    """Refuse a number where an estimate with its error is needed."""
     if log_z is not None and not isinstance(log_z, LogZ):
         raise TypeError(f"log_z must be a rgdl.rbm.LogZ, got {type(log_z).__name__}")
 
@@ -207,7 +208,7 @@ class Evaluated(Layer):
         True
         """
         check_is_fitted(self, "W_")
-        _check_log_z(log_z)
+        check_log_z(log_z)
         mean = float(self.free_energy(X).mean())
         if log_z is None:
             log_z = self.log_partition(rng=rng)
@@ -335,7 +336,7 @@ class Evaluated(Layer):
         """
         if not isinstance(model, Ising):
             raise TypeError(f"model must be a rgdl.Ising, got {type(model).__name__}")
-        _check_log_z(log_z)
+        check_log_z(log_z)
         shape = self.lattice_shape_
         if len(shape) > 1 and model.shape != shape:
             raise ValueError(f"model must have shape {shape}, got {model.shape}")

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 from rgdl import _core, _validate
 from rgdl._progress import Progress, ProgressLike
 from rgdl._rng import Key, RngLike, draw_key
+from rgdl.rbm._annealing import annealed_states
 from rgdl.rbm._chains import Tempered, clamp_mask, temper_chains
 from rgdl.rbm._coupled import Coupled
 from rgdl.rbm._start import random_bits
@@ -227,6 +228,50 @@ class Sampler(Coupled):
             start, half_steps, key, clamped=clamped, progress=self.progress
         )
         return self._unpack(visible).reshape(-1, *self.lattice_shape_)
+
+    def anneal(self, n: int, *, n_betas: int = 1000, rng: RngLike = None) -> Any:
+        r"""Draw n configurations by annealing, where Gibbs chains take too long.
+
+        Chains start at independent units and take one Gibbs step at each of `n_betas`
+        temperatures, spread as `log_partition` spreads them. They are the ends of its
+        forward run, without the weights: nearly at equilibrium where the steps are
+        slow enough. Whether they are shows in `gibbs` chains that start at them, which
+        must not drift, and in ``log_partition("ais", samples=...)``, whose two
+        directions must agree.
+
+        Parameters
+        ----------
+        n : int
+        n_betas : int, default 1000
+        rng : None, int, SeedSequence, BitGenerator or Generator
+
+        Returns
+        -------
+        ndarray of int8 (spin) or uint8 (binary), shape (n, \*lattice_shape_)
+
+        Raises
+        ------
+        ValueError, TypeError
+            When n is not positive or `n_betas` below 2.
+
+        Examples
+        --------
+        >>> import rgdl
+        >>> rbm = rgdl.RBM.from_ising(rgdl.Ising((4, 4), K=0.2))
+        >>> rbm.anneal(3, n_betas=50, rng=0).shape
+        (3, 4, 4)
+        """
+        check_is_fitted(self, "W_")
+        states = annealed_states(
+            self._parameters,
+            self._spin,
+            _validate.count(n, "n"),
+            _validate.count(n_betas, "n_betas", least=2),
+            rng=rng,
+            workers=_validate.worker_count(self.workers),
+            progress=self.progress,
+        )
+        return self._unpack(states).reshape(-1, *self.lattice_shape_)
 
     def chains(
         self,

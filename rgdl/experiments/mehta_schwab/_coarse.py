@@ -1,6 +1,7 @@
 """Couplings of the network's hidden layers, beside block spins of the same scale."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import rgdl
 from rgdl.experiments.mehta_schwab._fields import is_local
 from rgdl.experiments.mehta_schwab._moments import Floats, Spins, binary, mean
 from rgdl.experiments.mehta_schwab._settings import Settings
-from rgdl.experiments.mehta_schwab._stages import Part, Result, stage_key
+from rgdl.experiments.mehta_schwab._stages import Part, Result, stage_key, together
 from rgdl.receptive import field_sizes
 from rgdl.report import Missing
 from rgdl.stats import Estimate
@@ -60,6 +61,7 @@ def measure(
     spins: Spins,
     settings: Settings,
     key: int,
+    workers: int,
     part: Part,
 ) -> Result:
     """K_eff and couplings by layer: hidden units, and three rules of block spins.
@@ -67,31 +69,42 @@ def measure(
     Every rule acts on the same independent configurations. K_eff is the coupling of a
     nearest-neighbour model on the coarse torus with the same energy.
     """
+    shapes = [grid(units, settings.shape) for units in settings.layers]
+    data = binary(spins)
+
+    def blocked(name: str, rule: rgdl.rg.Transform) -> list[dict[str, Any]]:
+        coarse, found = spins, []
+        for shape in shapes:
+            while shape is not None and coarse.shape[1] > shape[0]:
+                rng = stage_key(key, f"{name} {coarse.shape[1]}")
+                coarse = rule.coarsen(coarse, rng=rng)
+            fits = shape is not None and coarse.shape[1:] == shape
+            found.append(_read(coarse) if fits else _nothing("no block of this size"))
+        return found
+
+    def placed(depth: int) -> tuple[dict[str, Any], dict[str, Any]]:
+        hidden = network.sample_hidden(data, depth, rng=stage_key(key, f"up {depth}"))
+        return _network(network, hidden, fields, depth, shapes[depth])
+
     rules = {
         "decimation": rgdl.rg.Decimation(b=2),
         "majority rule": rgdl.rg.MajorityRule(b=2),
         "Kadanoff": rgdl.rg.Kadanoff(b=2),
     }
-    coarse = dict.fromkeys(rules, spins)
-    data = binary(spins)
-    layers = []
-    for depth, units in enumerate(settings.layers):
-        shape = grid(units, settings.shape)
-        entry: dict[str, Any] = {"layer": depth + 1, "shape": shape and list(shape)}
-        for name, rule in rules.items():
-            while shape is not None and coarse[name].shape[1] > shape[0]:
-                rng = stage_key(key, f"{name} {coarse[name].shape[1]}")
-                coarse[name] = rule.coarsen(coarse[name], rng=rng)
-            fits = shape is not None and coarse[name].shape[1:] == shape
-            entry[name] = (
-                _read(coarse[name]) if fits else _nothing("no block of this size")
-            )
-        hidden = network.sample_hidden(data, depth, rng=stage_key(key, f"up {depth}"))
-        entry["network"], entry["placement"] = _network(
-            network, hidden, fields, depth, shape, settings
-        )
-        layers.append(entry)
-        part((depth + 1) / len(settings.layers))
+    by_rule = together([partial(blocked, *each) for each in rules.items()], workers)
+    part(0.5)
+    depths = range(len(shapes))
+    own = together([partial(placed, depth) for depth in depths], workers)
+    layers = [
+        {
+            "layer": depth + 1,
+            "shape": shapes[depth] and list(shapes[depth] or ()),
+            **{name: found[depth] for name, found in zip(rules, by_rule, strict=True)},
+            "network": own[depth][0],
+            "placement": own[depth][1],
+        }
+        for depth in depths
+    ]
     return Result({"layers": layers, "rows": len(spins)})
 
 
@@ -101,7 +114,6 @@ def _network(
     fields: dict[str, Any],
     depth: int,
     shape: tuple[int, int] | None,
-    settings: Settings,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Couplings of hidden units placed by the centre of their field, with its sign."""
     units = hidden.shape[1]
@@ -112,7 +124,7 @@ def _network(
     found = field_sizes(maps)
     silent = float((hidden.min(axis=0) == hidden.max(axis=0)).mean())
     centres = np.nan_to_num(found.centre)
-    order, distance = place(centres, settings.shape, shape)
+    order, distance = place(centres, maps.shape[1:], shape)
     sign = np.where(maps.sum(axis=(1, 2)) < 0, -1, 1)
     placement: dict[str, Any] = {"distance": distance, "never change": silent}
     reason = _failure(fields, depth, silent, distance)

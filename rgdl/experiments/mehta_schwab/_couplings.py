@@ -1,20 +1,22 @@
 """Couplings that the first layer's hidden units make among the spins."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import rgdl
-from rgdl.experiments.mehta_schwab._moments import mean
+from rgdl.experiments.mehta_schwab._moments import Floats, mean
 from rgdl.experiments.mehta_schwab._settings import Settings
-from rgdl.experiments.mehta_schwab._stages import Part, Result, stage_key
+from rgdl.experiments.mehta_schwab._stages import Part, Result, stage_key, together
 from rgdl.rbm._effective import gaussian_pairs
 
 __all__ = ["displacements", "measure"]
 
 _EXACT = 2  # largest weights of a unit whose signs are summed, the rest Gaussian
+_TOGETHER = 5  # displacements at a time
 _CHECKED = 8  # pairs on which twice as many are summed, to see the approximation
 
 
@@ -24,7 +26,9 @@ def displacements(reach: int) -> list[tuple[int, int]]:
     return sorted(both, key=lambda d: (d[0] ** 2 + d[1] ** 2, d))
 
 
-def measure(machine: rgdl.RBM, settings: Settings, key: int, part: Part) -> Result:
+def measure(
+    machine: rgdl.RBM, settings: Settings, key: int, workers: int, part: Part
+) -> Result:
     """Pair couplings by displacement, means over random places and orientations.
 
     Of the exact H only the nearest-neighbour coupling is not 0, and equals K.
@@ -32,16 +36,24 @@ def measure(machine: rgdl.RBM, settings: Settings, key: int, part: Part) -> Resu
     generator = np.random.default_rng(stage_key(key, "couplings"))
     reach = min(settings.reach, (min(settings.shape) - 1) // 2)
     steps = displacements(reach)
-    pairs = np.concatenate(
-        [_pairs(step, settings.shape, settings.pairs, generator) for step in steps]
-    )
+    pairs = [_pairs(d, settings.shape, settings.pairs, generator) for d in steps]
     parameters, spin = machine._parameters, machine.units == "spin"
-    values = gaussian_pairs(parameters, spin, pairs, n_exact=_EXACT)
-    part(0.8)
-    again = gaussian_pairs(parameters, spin, pairs[:_CHECKED], n_exact=2 * _EXACT)
+
+    def values(sites: npt.NDArray[np.int64], n_exact: int) -> Floats:
+        return gaussian_pairs(parameters, spin, sites, n_exact=n_exact)
+
+    # parts of the same size whatever the workers, as products round by their size
+    tasks = [
+        partial(values, np.concatenate(pairs[first : first + _TOGETHER]), _EXACT)
+        for first in range(0, len(pairs), _TOGETHER)
+    ]
+    tasks.append(partial(values, pairs[0][:_CHECKED], 2 * _EXACT))
+    *found, again = together(tasks, workers)
+    each = np.concatenate(found).reshape(len(steps), -1)
+    part(1.0)
     rows: list[dict[str, Any]] = []
     for i, step in enumerate(steps):
-        own = values[i * settings.pairs : (i + 1) * settings.pairs]
+        own = each[i]
         rows.append(
             {
                 "step": list(step),
@@ -55,7 +67,7 @@ def measure(machine: rgdl.RBM, settings: Settings, key: int, part: Part) -> Resu
             "K": settings.K,
             "pairs": settings.pairs,
             "rows": rows,
-            "approximation": float(np.abs(again - values[:_CHECKED]).max()),
+            "approximation": float(np.abs(again - each[0, :_CHECKED]).max()),
         }
     )
 

@@ -32,12 +32,13 @@ def draw(settings: Settings, key: int, workers: int, part: Part) -> Result:
     model = rgdl.Ising(settings.shape, K=settings.K)
     n = settings.rows + settings.held_out
     share = n / (n + settings.reference)
-    spins: Spins = rgdl.sample(
+    spins, how = rgdl.sample(
         model,
         n,
         rng=stage_key(key, "data"),
         workers=workers,
         progress=lambda done: part(done * share),
+        return_info=True,
     )
     reference: Spins = rgdl.sample(
         model,
@@ -50,6 +51,11 @@ def draw(settings: Settings, key: int, workers: int, part: Part) -> Result:
     numbers: dict[str, Any] = {
         "rows": settings.rows,
         "key": stage_key(key, "data"),
+        "sampler": {
+            "method": how.method,
+            "start": how.start,
+            "burn_in": how.burn_in,
+        },
         "training": observables(model, spins[: settings.rows]),
         "reference": observables(model, reference),
         "exact": {

@@ -1,10 +1,12 @@
 """Exponents at the critical point, with a trained filter as block-spin rule."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import rgdl
 from rgdl.experiments.mehta_schwab._settings import Settings
-from rgdl.experiments.mehta_schwab._stages import Part, Result, stage_key
+from rgdl.experiments.mehta_schwab._stages import Part, Result, stage_key, together
 from rgdl.report import Missing
 from rgdl.stats import Estimate
 
@@ -28,40 +30,46 @@ def measure(settings: Settings, key: int, workers: int, part: Part) -> Result:
         progress=False,
     )
     part(0.05)
-    rule = rgdl.rg.train_filter(
-        spins, n_epochs=settings.filter_epochs, rng=stage_key(key, "filter")
-    )
-    part(0.5)
     model = rgdl.Ising((settings.critical_size,) * 2, K=K)
+
+    def run(transform: rgdl.rg.Transform, threads: int) -> rgdl.rg.MCRGResult:
+        return rgdl.rg.mcrg(
+            model,
+            transform,
+            levels=settings.levels,
+            n=settings.critical_rows,
+            rng=stage_key(key, "exponents"),
+            workers=threads,
+            progress=False,
+        )
+
+    def train() -> rgdl.rg.FilterTransform:
+        return rgdl.rg.train_filter(
+            spins, n_epochs=settings.filter_epochs, rng=stage_key(key, "filter")
+        )
+
+    tasks: list[Callable[[], Any]] = [train, partial(run, rgdl.rg.MajorityRule(b=2), 1)]
+    rule, majority = together(tasks, workers)
+    part(0.75)
+    runs = {"trained filter": run(rule, workers), "majority rule": majority}
     numbers: dict[str, Any] = {
         "size": settings.critical_size,
         "rows": settings.critical_rows,
         "filter": rule.weights.tolist(),
         "gradient": [float(x) for x in rule.history["rms_gradient"]],
     }
-    rules = {"trained filter": rule, "majority rule": rgdl.rg.MajorityRule(b=2)}
-    for i, (name, transform) in enumerate(rules.items()):
-        run = rgdl.rg.mcrg(
-            model,
-            transform,
-            levels=settings.levels,
-            n=settings.critical_rows,
-            rng=stage_key(key, "exponents"),
-            workers=workers,
-            progress=False,
-        )
-        part(0.75 + 0.25 * i)
+    for name, found in runs.items():
         numbers[name] = {
             "levels": [
                 {
                     "step": level + 1,
-                    "y_t": _estimate(run.y_t[level, -1], run.y_t_error[level, -1]),
-                    "y_h": _estimate(run.y_h[level, -1], run.y_h_error[level, -1]),
+                    "y_t": _estimate(found.y_t[level, -1], found.y_t_error[level, -1]),
+                    "y_h": _estimate(found.y_h[level, -1], found.y_h_error[level, -1]),
                 }
                 for level in range(settings.levels)
             ],
-            "reliable": bool(run.reliable),
-            "reason": run.reason,
+            "reliable": bool(found.reliable),
+            "reason": found.reason,
         }
     return Result(numbers)
 

@@ -14,12 +14,14 @@ from rgdl.stats import Estimate
 
 __all__ = ["measure"]
 
+FEWEST = 10  # effective chains, as `rgdl.rbm.LogZ` asks
+
 
 def measure(
     network: rgdl.DBN,
     held_out: Spins,
     own: Spins,
-    start_gap: float,
+    drift: float,
     settings: Settings,
     key: int,
     part: Part,
@@ -29,8 +31,8 @@ def measure(
     The floor is the data's entropy, from Kaufman's partition function: no model has a
     lower mean. ln Z of layer 1 is annealed from independent units up to the machine and
     from the machine's own samples `own` back down; Bennett's ratio joins both. Only
-    samples at equilibrium bound it from above, so `start_gap`, how many standard errors
-    apart chains of two starts still are, decides whether the reverse run counts.
+    samples at equilibrium bound it from above, so `drift`, by how many standard errors
+    they still change, decides whether the reverse run counts.
     """
     model = rgdl.Ising(settings.shape, K=settings.K)
     exact = rgdl.exact.kaufman(settings.shape, settings.K)
@@ -47,10 +49,16 @@ def measure(
     energies = np.asarray(model.hamiltonian(held_out), dtype=float) + float(exact.log_z)
     rows = mean(free)
     excess = mean(free - energies)
-    reason = "" if log_z.reliable else "too few chains carry the weight of ln Z"
+    reason = ""
+    if not log_z.reliable:
+        few = log_z.ess < FEWEST
+        reason = "too few chains carry ln Z" if few else "the two directions disagree"
     at_most: float | Missing = rows.value + log_z.upper
-    if start_gap > SIGMAS:
-        reason = "layer 1's own samples are not at equilibrium"
+    if not drift <= SIGMAS:
+        reason = (
+            "layer 1's own samples are not at equilibrium: they drift by "
+            f"{drift:.1f} standard errors"
+        )
         at_most = Missing(f"{reason}; they would give {at_most:.2f}")
 
     def judged(value: float, error: float) -> Estimate:
@@ -60,7 +68,10 @@ def measure(
 
     layer.set_params(progress=False)
     bound = network.log_likelihood_bound(
-        data, draws=settings.bound_draws, rng=stage_key(key, "bound")
+        data,
+        draws=settings.bound_draws,
+        log_z=network.layers_[-1].log_partition("exact"),
+        rng=stage_key(key, "bound"),
     )
     spread = math.hypot(bound.error, mean(energies).error)
     n_sites = math.prod(settings.shape)

@@ -84,8 +84,9 @@ def _ring(
     )
     section.figure(
         pictures["flow"],
-        "The coupling after each decimation: read off the machines (dots), and the "
-        "closed form (line), which goes on to the fixed point K = 0.",
+        "The coupling after each decimation (the paper's figure 2): read off the "
+        "machines (dots), and the closed form (line), which goes on to the fixed point "
+        "K = 0.",
         "Line falling from the first coupling towards zero, with dots on it.",
     )
     rows = zip(
@@ -131,7 +132,10 @@ def _data(
         f"{settings.rows:,} independent configurations of the {height} × {width} Ising "
         f"model at K = {settings.K:g}, slightly on the disordered side. (The paper "
         "calls 0.4352 critical; the exact critical coupling is 0.44069.) "
-        f"{settings.reference:,} more, from another key, serve as reference."
+        f"{settings.reference:,} more, from another key, serve as reference. Each is "
+        f"the end of a Markov chain of its own ({data['sampler']['method']} updates, "
+        f"{data['sampler']['start']} start, {data['sampler']['burn_in']:,} sweeps): "
+        "independent of all others, so errors need no correlation time."
     )
     section.figure(
         pictures["lattices"],
@@ -177,6 +181,13 @@ def _training(
         same = getattr(settings, name) == getattr(FULL, name)
         return "the paper's" if same else "not the paper's"
 
+    section.figure(
+        pictures["architecture"],
+        "The network (the paper's figure 3). Every unit of a layer is connected to "
+        "every unit of the next one, none within a layer, and none knows where on the "
+        "lattice it is.",
+        "Four squares side by side, divided into fewer and fewer cells.",
+    )
     section.table(
         ("setting", "value", "whose"),
         [
@@ -202,13 +213,17 @@ def _training(
     )
     section.figure(
         pictures["training"],
-        "Training, layer by layer. Free energies of the data and of the model's "
-        "one-step images should stay together; the reconstruction error is no "
-        "likelihood.",
+        "Training, layer by layer. Free energies (in nats, up to a constant) of the "
+        "data and of the chains, here the data's images after one step, should stay "
+        "together; the band is the data's spread. The reconstruction error, per unit, "
+        "is no likelihood.",
         "Curves of free energy and reconstruction error against the epoch.",
     )
     for remark in numbers["training"]["paper"]["remarks"]:
-        section.paragraph(f"Noticed in training: {remark.rstrip('.')}.")
+        section.paragraph(
+            f"Noticed in training, by a rule of Hinton's guide (UTML TR 2010-003): "
+            f"{remark.rstrip('.')}."
+        )
 
 
 def _fields(
@@ -222,9 +237,10 @@ def _fields(
     for i, figure in enumerate(pictures["fields"]):
         units = settings.layers[i]
         which = f"all {units}" if units <= 100 else f"the 100 strongest of {units}"
+        paper = " (the paper's figure 3)" if 0 < i >= len(settings.layers) - 2 else ""
         section.figure(
             figure,
-            f"Receptive fields of layer {i + 1}: {which} units, the product of "
+            f"Receptive fields of layer {i + 1}{paper}: {which} units, the product of "
             "the weight matrices up to that layer. Red positive, blue negative.",
             f"Grid of {min(units, 100)} maps of the lattice, one per hidden unit.",
         )
@@ -312,8 +328,8 @@ def _reconstruction(
     kept = math.prod(extent // block for extent in settings.shape)
     section.figure(
         pictures["reconstructions"],
-        "Held-out configurations, their reconstructions from the "
-        f"{settings.layers[-1]} top units (grey: undecided), and the majority of "
+        "Held-out configurations, their reconstructions (the paper's figure 3) from "
+        f"the {settings.layers[-1]} top units (grey: undecided), and the majority of "
         f"{block} × {block} blocks, which keeps {kept} numbers.",
         "Three rows of five lattices: originals, reconstructions, block majorities.",
     )

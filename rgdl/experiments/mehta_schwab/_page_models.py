@@ -9,6 +9,7 @@ from rgdl.experiments.mehta_schwab import _verdicts as verdicts
 from rgdl.experiments.mehta_schwab._moments import OBSERVABLES, SHOWN
 from rgdl.experiments.mehta_schwab._settings import Settings
 from rgdl.report import Missing, Section
+from rgdl.stats import Estimate
 
 __all__ = ["SECTIONS", "rounded"]
 
@@ -24,24 +25,31 @@ def _samples(
 ) -> None:
     samples, data = numbers["samples"], numbers["data"]
     section.paragraph(
-        "A machine that has learned the data draws configurations like them. Layer 1 "
-        f"is sampled by {2 * settings.chains} Gibbs chains of {settings.steps} steps; "
-        f"the network by {settings.network_steps} steps of its top machine and one "
-        "pass down. Half the chains begin at data, half at fair coins: where the two "
-        "differ, the chains are not at equilibrium."
+        "A machine that has learned the data draws configurations like them. Gibbs "
+        "chains of layer 1 can take too long to forget their start; the table shows "
+        f"those from data and those from fair coins after {settings.steps} steps. So "
+        f"{settings.chains} more are annealed first, from independent units through "
+        f"{settings.ais_betas} temperatures. They count as samples of layer 1 if their "
+        f"{settings.steps} steps no longer change them: they drift by "
+        f"{samples['layer 1']['worst gap']:.1f} standard errors."
+    ).paragraph(
+        f"The network is sampled by {settings.network_steps} steps of its top machine "
+        "and one pass down, half of the chains from data and half from fair coins; "
+        "they count together if they agree."
     )
     section.figure(
         pictures["samples"],
-        "Data, samples of layer 1 and samples of the whole network, from chains that "
-        "began at fair coins.",
+        "Data, samples of layer 1 (annealed), and samples of the whole network (from "
+        "fair coins). Dark is spin up.",
         "Three rows of lattices.",
     )
+    first, whole = samples["layer 1"], samples["network"]
     columns = {
         "data or exact": {**data["reference"], **_exact(data)},
-        "layer 1": samples["layer 1"]["both"],
-        "layer 1, from data": samples["layer 1"]["from data"],
-        "layer 1, from coins": samples["layer 1"]["from coins"],
-        "network": samples["network"]["both"],
+        "layer 1": first["own"],
+        "layer 1, from data": first["starts"]["data"],
+        "layer 1, from coins": first["starts"]["coins"],
+        "network": whole["own"],
     }
     section.table(
         ("quantity", *columns),
@@ -49,8 +57,11 @@ def _samples(
             (SHOWN.get(name, name), *(column[name] for column in columns.values()))
             for name in OBSERVABLES
         ],
-        "Energy and specific heat of the first column are Kaufman's, exact; the rest "
-        "of it is from the reference samples.",
+        "Per site; specific heat is K² N var(e), also of the machines, which have no "
+        "other K. Energy and specific heat of the first column are Kaufman's, exact; "
+        "the rest of it is from the reference samples. The data are even in the spins; "
+        f"the machines' own ⟨m⟩ are {_text(first['m'])} (layer 1) and "
+        f"{_text(whole['m'])} (network).",
     )
     section.table(
         ("r", "data", "layer 1", "network"),
@@ -63,7 +74,7 @@ def _samples(
                 strict=True,
             )
         ),
-        "C(r) along the axes.",
+        "C(r) = ⟨s₀ s_r⟩ along the axes, mean over sites and both axes.",
     )
     section.figure(
         pictures["correlations"],
@@ -84,6 +95,10 @@ def _samples(
         )
 
 
+def _text(estimate: Estimate) -> str:
+    return str(estimate).replace("-", "−")
+
+
 def _exact(data: Numbers) -> dict[str, float]:
     return {name: data["exact"][name] for name in ("energy", "specific heat")}
 
@@ -97,12 +112,14 @@ def _likelihood(
 ) -> None:
     rows = numbers["likelihood"]
     section.paragraph(
-        "Negative log-likelihoods in nats per configuration. No model has a mean below "
-        "the data's entropy, which Kaufman's partition function gives exactly. ln Z of "
-        f"layer 1 comes from annealing {settings.ais_chains} chains over "
-        f"{settings.ais_betas} temperatures in both directions; the forward run bounds "
-        "it from below, the reverse run from above. The network's likelihood has only "
-        "an upper bound."
+        "Negative log-likelihoods (NLL) in nats per configuration. No model has a mean "
+        "below the data's entropy, which Kaufman's partition function gives exactly. "
+        f"ln Z of layer 1 is annealed by {settings.ais_chains} chains over "
+        f"{settings.ais_betas} temperatures in both directions: up from independent "
+        "units, and back down from the machine's own annealed samples of the section "
+        "above. The forward run bounds ln Z from below, the reverse run from above as "
+        "far as its samples are at equilibrium; Bennett's ratio joins both. Of the "
+        "network's likelihood only a bound is known; ln Z of its top machine is exact."
     )
     section.table(
         ("model", "NLL", "above the exact value on the same rows"),
@@ -113,13 +130,13 @@ def _likelihood(
                 rows["exact on these rows"],
                 0.0,
             ),
-            ("layer 1", rows["layer 1"], rows["excess"]),
+            ("layer 1 (both ways)", rows["layer 1"], rows["excess"]),
             (
-                "layer 1, by the forward bound",
+                "layer 1, at least (forward)",
                 rounded(rows["at least"], 2),
                 _above(rows, "at least"),
             ),
-            ("layer 1, by the reverse bound", rows["at most"], _above(rows, "at most")),
+            ("layer 1, at most (reverse)", rows["at most"], _above(rows, "at most")),
             (
                 "network, at most",
                 rows["network at most"],
@@ -131,8 +148,8 @@ def _likelihood(
                 _above(rows, "fair coins"),
             ),
         ],
-        f"{rows['effective chains']:.0f} effective chains carry the ratio. "
-        "Bounds are two standard errors wide. Differences on the same rows are free of "
+        f"{rows['effective chains']:.0f} effective chains carry Bennett's ratio. "
+        "Bounds include two standard errors. Differences on the same rows are free of "
         "most of the scatter of the data.",
     ).verdict(
         verdicts.judge_likelihood(
@@ -203,12 +220,13 @@ def _coarse(
         "of a nearest-neighbour model of the same size, and its couplings can be "
         f"estimated. The same {rows['rows']:,} configurations are blocked by three "
         "rules. A layer has no place, and no number, if its fields are not local, if "
-        "more than 5 % of its units never change, or if centres and places are more "
+        "more than 5% of its units never change, or if centres and places are more "
         "than one coarse spacing apart."
     )
     section.figure(
         pictures["coarse"],
-        "K_eff by scale.",
+        "The coupling of a nearest-neighbour model of the same size and energy, by "
+        "scale.",
         "K_eff against the layer for three rules, and for the hidden units placed.",
     )
     words = {
@@ -218,18 +236,18 @@ def _coarse(
         "Kadanoff": "Kadanoff",
     }
     section.table(
-        ("layer", "spins", "energy", "K_eff", "nn", "nnn", "plaquette"),
+        ("layer", "spins", "K_eff", "energy", "nn", "nnn", "plaquette"),
         [
             (
                 layer["layer"],
                 label,
-                *(layer[name][key] for key in ("energy", "K_eff", "nn", "nnn")),
-                layer[name]["plaquette"],
+                *_coarse_row(layer[name]),
             )
             for layer in rows["layers"]
             for name, label in words.items()
         ],
-        "nn, nnn, plaquette: couplings of the coarse spins from their samples.",
+        "Energy is −Σ s s′ over nearest neighbours, per site. nn, nnn, plaquette: "
+        "couplings of the coarse spins, estimated from their samples.",
     )
     section.table(
         ("layer", "rms distance of centres from places", "units that never change"),
@@ -247,6 +265,15 @@ def _coarse(
             rows, converged=settings.converged, check=checks["coarse"]
         )
     )
+
+
+def _coarse_row(values: Numbers) -> list[Any]:
+    """K_eff and what goes with it; a reason that holds for all is given once."""
+    first, *rest = (
+        values[key] for key in ("K_eff", "energy", "nn", "nnn", "plaquette")
+    )
+    same = Missing("as K_eff")
+    return [first, *(same if first == each else each for each in rest)]
 
 
 def _exponents(
@@ -268,8 +295,14 @@ def _exponents(
     )
     section.figure(
         pictures["exponents"],
-        "Exponents with all seven even and four odd couplings, by step; the filter.",
-        "Two graphs of exponents against the step, and a small map of weights.",
+        "Exponents with all seven even and four odd couplings, by step of b = 2.",
+        "Two graphs of exponents against the step.",
+    )
+    section.figure(
+        pictures["filter"],
+        "The filter: weights of one hidden spin to the spins around its block, which "
+        "is in the middle.",
+        "A small map of weights.",
     )
     section.table(
         ("step", "y_t, filter", "y_t, majority", "y_h, filter", "y_h, majority"),
@@ -281,7 +314,8 @@ def _exponents(
                 strict=True,
             )
         ],
-        f"{rows['rows']:,} configurations. Exact: y_t = 1, y_h = 1.875.",
+        f"{rows['rows']:,} configurations, jackknife errors. Exact: y_t = 1, "
+        "y_h = 15/8.",
     )
     for name in ("trained filter", "majority rule"):
         if not rows[name]["reliable"]:

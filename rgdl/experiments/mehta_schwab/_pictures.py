@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 import rgdl
 from rgdl import plot
-from rgdl._plot_style import DOWN, LINES, MARKERS, UP, quiet
+from rgdl._plot_style import DIVERGING, DOWN, LINES, MARKERS, UP, quiet
 from rgdl.experiments.mehta_schwab._moments import Spins
 from rgdl.stats import Estimate
 
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "architecture",
     "blocking",
     "coarse",
     "correlations",
     "couplings",
     "exponents",
     "fields",
+    "filter_weights",
     "flow",
     "lattices",
     "rows_of_lattices",
@@ -50,18 +52,18 @@ def lattices(spins: Spins) -> "Figure":
 
 def flow(numbers: Mapping[str, Any]) -> "Figure":
     """Coupling of the ring after each decimation."""
-    figure = _figure(5.6, 3.4)
+    figure = _figure(4.8, 3.2)
     ax = figure.add_subplot()
     steps = len(numbers["K"])
     more = np.asarray(rgdl.rg.decimate_chain(numbers["K"][0], steps + 2).couplings)
     plot.flow(more[:, :1], ax=ax)
-    ax.lines[0].set(marker="", label="closed form, K′ = ½ ln cosh 2K")
+    ax.lines[0].set(marker="", label="K′ = ½ ln cosh 2K")
     ax.plot(
         range(steps),
         numbers["K"],
         "o",
         color=LINES[1],
-        label="read off exact block RBMs",
+        label="read off exact RBMs",
     )
     for step, n in enumerate(numbers["sites"]):
         ax.annotate(
@@ -70,7 +72,7 @@ def flow(numbers: Mapping[str, Any]) -> "Figure":
             xytext=(9, 4),
             textcoords="offset points",
         )
-    ax.legend(handles=[*ax.lines[2:], ax.lines[0]], frameon=False)
+    ax.legend(handles=[*ax.lines[2:], ax.lines[0]], loc="upper right", frameon=False)
     return figure
 
 
@@ -86,12 +88,12 @@ def fields(maps: npt.ArrayLike) -> "Figure":
 
 def widths(layers: Sequence[Mapping[str, Any]]) -> "Figure":
     """Median sizes of the fields by layer, with the controls."""
-    figure = _figure(6.6, 3.2)
+    figure = _figure(5.2, 3.0)
     names = {"paper": "with L1", "without L1": "without L1", "shuffled": "shuffled"}
     for ax, size, words in zip(
         _axes(figure, 1, 2),
         ("participation", "radius"),
-        ("participation ratio (sites)", "rms radius (lattice constants)"),
+        ("participation (sites)", "rms radius (sites)"),
         strict=True,
     ):
         for i, (name, label) in enumerate(names.items()):
@@ -105,7 +107,8 @@ def widths(layers: Sequence[Mapping[str, Any]]) -> "Figure":
         ax.set_xlabel("layer")
         ax.set_title(words, loc="left", fontsize="medium")
         ax.set_ylim(bottom=0)
-    ax.legend(frameon=False)
+    lines = ax.get_legend_handles_labels()
+    figure.legend(*lines, loc="outside lower center", ncols=3, frameon=False)
     return figure
 
 
@@ -155,7 +158,7 @@ def rows_of_lattices(images: Mapping[str, npt.ArrayLike], columns: int) -> "Figu
 def training(histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> "Figure":
     """Free energies and reconstruction error, per layer (with L1)."""
     layers = histories["paper"]
-    figure = _figure(6.4, 2.5 * len(layers))
+    figure = _figure(5.2, 2.3 * len(layers))
     for i, (ax, history) in enumerate(
         zip(_axes(figure, len(layers), 1), layers, strict=True)
     ):
@@ -180,7 +183,7 @@ def blocking(strips: Mapping[str, Sequence[Spins]]) -> "Figure":
 
 def correlations(data: Mapping[str, Any], samples: Mapping[str, Any]) -> "Figure":
     """C(r) of reference samples and of the machines' own."""
-    figure = _figure(5.6, 3.4)
+    figure = _figure(4.8, 3.2)
     ax = figure.add_subplot()
     distances = data["distances"]
     sets = {
@@ -191,15 +194,17 @@ def correlations(data: Mapping[str, Any], samples: Mapping[str, Any]) -> "Figure
     for i, (name, values) in enumerate(sets.items()):
         _bars(ax, list(zip(distances, values, strict=True)), i, name)
     quiet(ax)
-    ax.set_xlabel("distance r along an axis")
-    ax.set_ylabel("C(r)")
-    ax.legend(frameon=False)
+    ax.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
+    ax.set_xticks(distances)
+    ax.set_xlabel("distance r along an axis (sites)")
+    ax.set_ylabel("C(r) = ⟨s₀ s_r⟩")
+    ax.legend(loc="upper right", frameon=False)
     return figure
 
 
 def couplings(numbers: Mapping[str, Any]) -> "Figure":
     """Effective pair couplings of layer 1 against distance."""
-    figure = _figure(5.6, 3.4)
+    figure = _figure(4.8, 3.2)
     ax = figure.add_subplot()
     rows = numbers["rows"]
     ax.axhline(0.0, color="0.6", linewidth=0.8, zorder=0)
@@ -223,15 +228,15 @@ def couplings(numbers: Mapping[str, Any]) -> "Figure":
         label="layer 1",
     )
     quiet(ax)
-    ax.set_xlabel("distance")
-    ax.set_ylabel("pair coupling")
-    ax.legend(frameon=False)
+    ax.set_xlabel("distance (sites)")
+    ax.set_ylabel("pair coupling J")
+    ax.legend(loc="upper right", frameon=False)
     return figure
 
 
 def coarse(numbers: Mapping[str, Any]) -> "Figure":
     """K_eff of block spins, and of the hidden units that have a place."""
-    figure = _figure(5.6, 3.4)
+    figure = _figure(4.8, 3.2)
     ax = figure.add_subplot()
     layers = numbers["layers"]
     names = {
@@ -251,17 +256,18 @@ def coarse(numbers: Mapping[str, Any]) -> "Figure":
             for each in layers
         ]
     )
-    ax.set_ylabel("K_eff")
+    ax.set_ylabel("effective coupling $K_{\\mathrm{eff}}$")
     if ax.get_legend_handles_labels()[0]:
-        ax.legend(frameon=False)
+        ax.legend(loc="lower left", frameon=False)
     return figure
 
 
 def exponents(numbers: Mapping[str, Any]) -> "Figure":
-    """y_t and y_h by step, and the filter."""
-    figure = _figure(6.6, 2.9)
-    axes = _axes(figure, 1, 3)
-    for ax, name, exact in zip(axes, ("y_t", "y_h"), (1.0, 1.875), strict=False):
+    """y_t and y_h by step."""
+    figure = _figure(5.2, 2.8)
+    axes = _axes(figure, 1, 2)
+    words = {"y_t": "$y_t$, exact 1", "y_h": "$y_h$, exact 15/8"}
+    for ax, name, exact in zip(axes, words, (1.0, 1.875), strict=True):
         ax.axhline(exact, color="0.6", linewidth=0.8, zorder=0)
         for i, rule in enumerate(("trained filter", "majority rule")):
             rows = [(each["step"], each[name]) for each in numbers[rule]["levels"]]
@@ -269,8 +275,54 @@ def exponents(numbers: Mapping[str, Any]) -> "Figure":
         quiet(ax)
         ax.set_xticks([each["step"] for each in numbers["majority rule"]["levels"]])
         ax.set_xlabel("step")
-        ax.set_title(f"{name} (exact {exact:g})", loc="left", fontsize="medium")
-    axes[0].legend(frameon=False, fontsize="small")
-    plot.receptive_fields(np.asarray(numbers["filter"])[None], ax=axes[2])
-    axes[2].set_xlabel("the filter")
+        ax.set_title(words[name], loc="left", fontsize="medium")
+    axes[0].legend(loc="lower right", frameon=False, fontsize="small")
+    return figure
+
+
+def filter_weights(weights: npt.ArrayLike) -> "Figure":
+    """Weights of the filter, in colour and in numbers."""
+    values = np.asarray(weights, dtype=float)
+    figure = _figure(3.2, 3.0)
+    ax = figure.add_subplot()
+    largest = float(np.abs(values).max()) or 1.0
+    ax.imshow(values, cmap=DIVERGING, vmin=-largest, vmax=largest)
+    for i, row in enumerate(values.tolist()):
+        for j, value in enumerate(row):
+            ink = "white" if abs(value) > 0.6 * largest else "black"
+            ax.text(j, i, f"{value:.2f}", ha="center", va="center", color=ink)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    return figure
+
+
+def architecture(shape: tuple[int, ...], layers: Sequence[int]) -> "Figure":
+    """Stack of the network: units of every layer, drawn as lattices where they fit."""
+    sizes = [math.prod(shape), *layers]
+    figure = _figure(5.2, 1.9)
+    ax = figure.add_subplot()
+    for i, n in enumerate(sizes):
+        left, side = 1.5 * i, math.isqrt(n)
+        if side * side == n:
+            lines = np.linspace(0.0, 1.0, side + 1)
+            ends = np.zeros(side + 1), np.ones(side + 1)
+            ax.hlines(lines, left + ends[0], left + ends[1], LINES[i], linewidth=0.5)
+            ax.vlines(left + lines, *ends, LINES[i], linewidth=0.5)
+        else:
+            ax.plot(left + np.array([0, 1, 1, 0, 0]), [0, 0, 1, 1, 0], color=LINES[i])
+        name = "spins" if i == 0 else f"layer {i}"
+        grid = f" = {side}²" if side * side == n else ""
+        ax.text(left + 0.5, -0.12, f"{name}\n{n}{grid}", ha="center", va="top")
+        if i:
+            ax.annotate(
+                "",
+                (left - 0.06, 0.5),
+                (left - 0.44, 0.5),
+                arrowprops={"arrowstyle": "->", "color": "0.4"},
+            )
+            ax.text(left - 0.25, 0.58, f"$W_{i}$", ha="center", va="bottom")
+    ax.set_xlim(-0.1, 1.5 * len(sizes) - 0.4)
+    ax.set_ylim(-0.65, 1.1)
+    ax.set_aspect("equal")
+    ax.set_axis_off()
     return figure

@@ -70,15 +70,15 @@ def ring_flow(n_sites: int, K: float) -> dict[str, Any]:
     }
 
 
-def block_mapping(n_sites: int, K: float, strengths: tuple[float, ...]) -> Any:
+def block_mapping(n_sites: int, K: float, strengths: tuple[float | None, ...]) -> Any:
     """Judge rings whose first hidden units are blocks of two, state by state.
 
-    Returns one entry per strength of the block units, and one for lambda*, where the
-    coarse spins are a ring again: trace residual, KL and the largest violation of an
-    identity (`rgdl.mapping.verify`).
+    Returns one entry per strength of the block units: trace residual, KL and the
+    largest violation of an identity (`rgdl.mapping.verify`). None is lambda*, where the
+    coarse spins are a ring again.
     """
     result = []
-    for strength in (None, *strengths):
+    for strength in strengths:
         machine = rgdl.mapping.block_machine(n_sites, K, strength)
         found = rgdl.mapping.verify(rgdl.Ising(n_sites, K=K), machine)
         known = [value for value in found.identities.values() if value is not None]

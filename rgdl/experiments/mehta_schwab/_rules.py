@@ -32,7 +32,7 @@ REASONS = {
         "this once in 800 runs"
     ),
     "local fields": (
-        "5 % quantile of the shuffled network's units: a typical unit must be narrower "
+        "5% quantile of the shuffled network's units: a typical unit must be narrower "
         "than all but the narrowest of a network that has the same weights elsewhere; "
         "and half the radius of an even field, as a difference can be significant and "
         "yet small"

@@ -13,6 +13,7 @@ from rgdl._blas import blas_threads
 from rgdl._progress import Progress, ProgressLike
 from rgdl._report_html import draw
 from rgdl._rng import RngLike, draw_key
+from rgdl._validate import worker_count
 from rgdl.experiments.mehta_schwab import (
     _coarse,
     _couplings,
@@ -27,7 +28,7 @@ from rgdl.experiments.mehta_schwab import (
     _training,
     _twin,
 )
-from rgdl.experiments.mehta_schwab._checks import checks
+from rgdl.experiments.mehta_schwab._checks import BLOCK_RINGS, CONTROL, MODEL, checks
 from rgdl.experiments.mehta_schwab._moments import binary, unpacked
 from rgdl.experiments.mehta_schwab._page import lay_out
 from rgdl.experiments.mehta_schwab._settings import FAST, FULL, Settings
@@ -42,14 +43,12 @@ from rgdl.report import Report
 
 __all__ = ["expected_seconds", "run"]
 
-_BLOCKS_K, _BLOCKS_STRENGTHS = 0.7, (0.3, 1.5)
-
 
 def run(
     settings: Settings,
     *,
     rng: RngLike = None,
-    workers: int = 1,
+    workers: int = -1,
     progress: ProgressLike = "auto",
     out: Path | None = None,
 ) -> Report:
@@ -62,13 +61,14 @@ def run(
     rng : int, SeedSequence, BitGenerator or Generator, optional
         Keys all stages.
     workers : int
-        Threads.
+        Threads; by default all processors.
     progress : bool or "auto"
         One bar for all stages.
     out : Path, optional
-        Folder for ``report.html``, ``report.json`` and ``model.npz``. Until the run is
-        complete, finished stages and the state of the training are kept in a folder
-        in it; the same call goes on from there, to the same numbers.
+        Folder for ``report.html``, ``report.json``, ``model.npz`` and the network
+        trained without L1 penalty, ``model-without-L1.npz``. Until the run is complete,
+        finished stages and the state of the training are kept in a folder in it; the
+        same call goes on from there, to the same numbers.
 
     Returns
     -------
@@ -88,7 +88,7 @@ def run(
     >>> report.numbers["ring"]["sites"]
     [8, 4]
     """
-    key = _key_of(rng)
+    key, workers = _key_of(rng), worker_count(workers)
     folder = None
     if out is not None:
         folder = out / f"unfinished-{fingerprint(settings, key)}"
@@ -118,7 +118,7 @@ def _measure(
 
     def ring(part: Part) -> Result:
         flow = _ring.ring_flow(settings.ring, settings.ring_K)
-        flow["blocks"] = _ring.block_mapping(8, _BLOCKS_K, _BLOCKS_STRENGTHS)
+        flow["blocks"] = _ring.block_mapping(*BLOCK_RINGS)
         return Result(flow)
 
     numbers["ring"] = stages("ring", ring).numbers
@@ -151,23 +151,22 @@ def _measure(
         lambda part: _samples.measure(paper, held_out, settings, key, part),
     )
     numbers["samples"] = samples.numbers
-    own = unpacked(samples.arrays["layer 1 data"], settings.shape)
-    gaps = samples.numbers["layer 1"]["start gap"]
-    gap = max(abs(value) for value in gaps.values())
+    own = unpacked(samples.arrays["layer 1 annealed"], settings.shape)
+    drift = samples.numbers["layer 1"]["worst gap"]
     numbers["likelihood"] = stages(
         "likelihood",
         lambda part: _likelihood.measure(
-            paper, held_out, own, gap, settings, key, part
+            paper, held_out, own, drift, settings, key, part
         ),
     ).numbers
     numbers["couplings"] = stages(
         "couplings",
-        lambda part: _couplings.measure(paper.layers_[0], settings, key, part),
+        lambda part: _couplings.measure(paper.layers_[0], settings, key, workers, part),
     ).numbers
     numbers["coarse"] = stages(
         "coarse",
         lambda part: _coarse.measure(
-            paper, fields.numbers, reference, settings, key, part
+            paper, fields.numbers, reference, settings, key, workers, part
         ),
     ).numbers
     numbers["exponents"] = stages(
@@ -180,7 +179,8 @@ def _measure(
 
     def write(part: Part) -> Result:
         if out is not None:
-            paper.save(out / "model.npz")
+            paper.save(out / MODEL)
+            networks["without L1"].save(out / CONTROL)
         pictures = _draw(settings, key, numbers, networks, training, held_out, samples)
         pages.append(lay_out(settings, numbers, pictures, checks(settings, key)))
         draw(pages[0].sections)
@@ -202,14 +202,15 @@ def _draw(
     paper = networks["paper"]
     five = held_out[:5]
     own = {
-        machine: unpacked(samples.arrays[f"{machine} coins"][:5], settings.shape)
-        for machine in ("layer 1", "network")
+        name: unpacked(samples.arrays[name][:5], settings.shape)
+        for name in ("layer 1 annealed", "network coins")
     }
     histories = {arm: each["history"] for arm, each in numbers["training"].items()}
     return {
         "lattices": _pictures.lattices(training[:6]),
         "flow": _pictures.flow(numbers["ring"]),
         "blocking": _pictures.blocking(_data.blocked(training, key)),
+        "architecture": _pictures.architecture(settings.shape, settings.layers),
         "training": _pictures.training(histories),
         "fields": [
             _pictures.fields(paper.receptive_fields(depth))
@@ -232,8 +233,8 @@ def _draw(
         "samples": _pictures.rows_of_lattices(
             {
                 "data": five,
-                "layer 1": own["layer 1"],
-                "whole network": own["network"],
+                "layer 1": own["layer 1 annealed"],
+                "whole network": own["network coins"],
             },
             5,
         ),
@@ -241,6 +242,7 @@ def _draw(
         "couplings": _pictures.couplings(numbers["couplings"]),
         "coarse": _pictures.coarse(numbers["coarse"]),
         "exponents": _pictures.exponents(numbers["exponents"]),
+        "filter": _pictures.filter_weights(numbers["exponents"]["filter"]),
     }
 
 
@@ -255,7 +257,8 @@ def expected_seconds(
     Parameters
     ----------
     seconds : mapping
-        Seconds per stage, as the report's ``provenance["seconds"]`` has them.
+        Seconds per stage, as the report's ``provenance["seconds"]`` has them; of the
+        processors, shared among the workers, for a machine that does nothing else.
     here, there : Settings
         Sizes of the run measured and of the run asked about.
 
@@ -285,10 +288,11 @@ def _shares(s: Settings) -> dict[str, float]:
         "training": 0.005 * batches,
         "fields": 1.0,
         "reconstruction": 0.5,
-        "samples": s.chains * s.steps / 15_000 + s.network_samples / 1_000,
-        "likelihood": s.ais_chains * s.ais_betas / 9_000 + s.bound_draws / 4,
-        "couplings": 0.3 + s.pairs / 20,
-        "coarse": 0.5 + s.reference / 800,
+        "samples": (3 * s.chains * s.steps + s.chains * s.ais_betas) / 45_000
+        + s.network_samples * s.network_steps / 1.2e6,
+        "likelihood": 1.0 + s.ais_chains * s.ais_betas / 22_000 + s.bound_draws / 6,
+        "couplings": 0.2 + s.pairs / 50,
+        "coarse": 0.5 + s.reference / 1_500,
         "exponents": 1.0
         + s.filter_rows * s.filter_epochs / 3_000
         + s.critical_rows * s.critical_size**2 / 5e6,
@@ -310,6 +314,9 @@ def _key_of(rng: RngLike) -> int:
     return int(low) | int(high) << 64
 
 
+_ALONE = ("ring", "fields", "reconstruction", "write")  # use one processor
+
+
 def _provenance(
     settings: Settings, key: int, workers: int, stages: Stages
 ) -> dict[str, Any]:
@@ -319,7 +326,11 @@ def _provenance(
         call, command = call.replace("fast=True, ", ""), command.replace("--fast ", "")
     elif settings != FAST:
         command = call = f"rgdl.experiments.mehta_schwab.run(Settings(...), rng={key})"
-    expected = expected_seconds(stages.seconds, settings)
+    quiet = {
+        name: seconds / (1 if name in _ALONE else min(workers, 2))
+        for name, seconds in stages.processor.items()
+    }
+    expected = expected_seconds(quiet, settings)
     return {
         "rgdl": rgdl.__version__,
         "key": str(key),
@@ -328,7 +339,7 @@ def _provenance(
         "again in a shell": command,
         "what is the same again": "every number, picture and bit of the model, for any "
         "number of workers; not the seconds",
-        "expected_seconds_of_the_full_run": round(expected),
+        "expected_seconds_of_the_full_run_on_a_quiet_machine": round(expected),
         "seconds": dict(stages.seconds),
         "processor_seconds": dict(stages.processor),
         "settings": asdict(settings),

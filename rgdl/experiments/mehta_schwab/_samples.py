@@ -1,5 +1,7 @@
 """What the trained machines themselves draw: layer 1, and the whole network."""
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,93 +14,121 @@ from rgdl.experiments.mehta_schwab._moments import (
     binary,
     correlations,
     difference,
+    mean,
     observables,
     packed,
 )
 from rgdl.experiments.mehta_schwab._settings import Settings
 from rgdl.experiments.mehta_schwab._stages import Part, Result, stage_key
 
-__all__ = ["measure"]
+__all__ = ["measure", "snapshot_plan"]
+
+States = npt.NDArray[np.uint8]
 
 
 def measure(
     network: rgdl.DBN, held_out: Spins, settings: Settings, key: int, part: Part
 ) -> Result:
-    """Observables of both machines, each from chains of two very different starts.
+    """Observables of both machines, each from chains of different starts.
 
-    Chains begin at data and at fair coins. Where both agree they have forgotten their
-    start, and count together; where they do not, no number of steps here decides.
+    Chains of layer 1 begin at annealed states, at data and at fair coins. The annealed
+    ones are its samples, if they do not drift in all their steps; the others show how
+    far a chain gets that is not annealed. Chains of the network begin at data and at
+    fair coins, and count together if they agree.
     """
     model = rgdl.Ising(settings.shape, K=settings.K)
-    data = binary(held_out)[: settings.chains]
+    layer = network.layers_[0].set_params(progress=lambda done: part(0.25 * done))
+    n = settings.chains
+    annealed = layer.anneal(
+        n, n_betas=settings.ais_betas, rng=stage_key(key, "annealed")
+    )
+    layer.set_params(progress=False)
+    data = binary(held_out)
     coins = np.random.default_rng(stage_key(key, "coins"))
     starts = {
-        "data": data,
-        "coins": coins.integers(0, 2, data.shape, dtype=np.uint8),
+        "annealed": annealed,
+        "data": data[:n],
+        "coins": coins.integers(0, 2, (n, *settings.shape), dtype=np.uint8),
     }
-    first = {
-        name: _snapshots(network.layers_[0], start, settings, key, name, part, i)
-        for i, (name, start) in enumerate(starts.items())
+    first = {}
+    for i, (name, start) in enumerate(starts.items()):
+        first[name] = _snapshots(
+            layer, start, settings, stage_key(key, f"{name} chains")
+        )
+        part(0.25 + 0.15 * (i + 1))
+    rows = np.resize(data, (settings.network_samples, *settings.shape))
+    steps = settings.network_steps
+    whole = {"data": network.gibbs(rows, steps, rng=stage_key(key, "whole data"))}
+    part(0.85)
+    whole["coins"] = network.sample(
+        len(rows), steps=steps, rng=stage_key(key, "whole coins")
+    )
+    drift = _drift(model, _spins(annealed), _spins(first["annealed"][:, -1]))
+    numbers = {
+        "layer 1": _judged(model, first, ("annealed",), drift, settings),
+        "network": _judged(model, whole, ("data", "coins"), None, settings),
     }
-    n = settings.network_samples
-    rows = np.resize(binary(held_out), (n, *settings.shape))
-    whole = {
-        "data": network.gibbs(
-            rows, settings.network_steps, rng=stage_key(key, "whole data")
-        ),
-        "coins": network.sample(
-            n, steps=settings.network_steps, rng=stage_key(key, "whole coins")
-        ),
-    }
-    numbers, arrays = {}, {}
-    for machine, sets in (("layer 1", first), ("network", whole)):
-        spins = {name: _spins(states) for name, states in sets.items()}
-        numbers[machine] = _judged(model, spins, settings)
-        last = {name: s[:, -1] if s.ndim == 4 else s for name, s in spins.items()}
-        for name, s in last.items():
-            arrays[f"{machine} {name}"] = packed(s)
-    return Result(numbers, arrays)
+    last = {f"layer 1 {name}": x[:, -1] for name, x in first.items()}
+    last |= {f"network {name}": x for name, x in whole.items()}
+    return Result(numbers, {name: packed(_spins(x)) for name, x in last.items()})
+
+
+def snapshot_plan(settings: Settings) -> tuple[int, int, int]:
+    """Return the steps before all snapshots, those between them, and their number.
+
+    They lie in the second half of the chains' steps.
+    """
+    thin = max(1, settings.steps // (2 * settings.snapshots))
+    return max(0, settings.steps - settings.snapshots * thin), thin, settings.snapshots
 
 
 def _snapshots(
-    machine: rgdl.RBM,
-    start: npt.NDArray[np.uint8],
-    settings: Settings,
-    key: int,
-    name: str,
-    part: Part,
-    place: int,
+    machine: rgdl.RBM, start: States, settings: Settings, key: int
 ) -> npt.NDArray[Any]:
-    """States of Gibbs chains, (chain, draw, ...), from the second half of the steps."""
-    half = max(1, settings.steps // 2)
-    gap = max(1, half // max(1, settings.snapshots - 1))
-    states, result = start, []
-    for i in range(settings.snapshots):
-        rng = stage_key(key, f"chains {name} {i}")
-        states = machine.gibbs(states, half if i == 0 else gap, rng=rng)
-        result.append(states)
-        part((place + (i + 1) / settings.snapshots) / 2)
-    return np.stack(result, axis=1)
+    """States of Gibbs chains, (chain, draw, ...)."""
+    before, thin, draws = snapshot_plan(settings)
+    return machine.chains(
+        len(start), draws, thin=thin, burn_in=before, start=start, rng=key
+    )
 
 
 def _spins(states: npt.NDArray[Any]) -> Spins:
     return (2 * states.astype(np.int8) - 1).astype(np.int8)
 
 
-def _judged(
-    model: rgdl.Ising, spins: dict[str, Spins], settings: Settings
-) -> dict[str, Any]:
-    """Observables from each start, how far they differ, and from both together."""
-    each = {name: observables(model, s) for name, s in spins.items()}
-    together = np.concatenate(list(spins.values()))
-    gaps = {
-        name: difference(each["data"][name], each["coins"][name])
-        for name in ("energy", "m^2")
+def _drift(model: rgdl.Ising, before: Spins, after: Spins) -> dict[str, float]:
+    """Change of each chain, in standard errors of its mean over the chains."""
+    changes = {
+        "energy": model.energy(after) - model.energy(before),
+        "m^2": model.magnetization(after) ** 2 - model.magnetization(before) ** 2,
     }
+    return {name: difference(mean(each), 0.0) for name, each in changes.items()}
+
+
+def _judged(
+    model: rgdl.Ising,
+    sets: Mapping[str, npt.NDArray[Any]],
+    own: tuple[str, ...],
+    gap: Mapping[str, float] | None,
+    settings: Settings,
+) -> dict[str, Any]:
+    """Observables of the machine's own samples, and of each start.
+
+    `gap` tells in standard errors how far from equilibrium they are; without it the
+    difference of the first two starts does.
+    """
+    spins = {name: _spins(states) for name, states in sets.items()}
+    each = {name: observables(model, s) for name, s in spins.items()}
+    together = np.concatenate([spins[name] for name in own])
+    if gap is None:
+        a, b = (each[name] for name in own)
+        gap = {name: difference(a[name], b[name]) for name in ("energy", "m^2")}
+    signed = np.asarray(model.magnetization(together.reshape(-1, *model.shape)))
     return {
-        "from data": each["data"],
-        "from coins": each["coins"],
-        "both": observables(model, together),
+        "own": observables(model, together),
+        "m": mean(signed.reshape(len(together), -1).mean(axis=1)),
+        "starts": each,
         "correlations": correlations(together, distances(settings)),
-        "start gap": gaps,
+        "gap": dict(gap),
+        "worst gap": max((abs(x) for x in gap.values()), default=math.nan),
     }

@@ -26,12 +26,13 @@ class Settings:
     ring, ring_K
         Sites (a power of two) and coupling of the ring.
     chains, steps, snapshots : int
-        Gibbs chains of the first layer, from each of two starts; their steps, in the
+        Gibbs chains of the first layer, from each of three starts; their steps, in the
         second half of which so many snapshots are taken.
     network_samples, network_steps : int
         Samples of the whole network, and Gibbs steps of its top machine.
     ais_chains, ais_betas, bound_draws : int
-        Annealing both ways, and upward passes of the network's bound.
+        Chains and temperatures of annealing, which makes the first layer's samples and
+        its partition function; upward passes of the network's bound.
     reach, pairs : int
         Largest displacement of the effective couplings along an axis, and pairs of
         sites measured per displacement.
@@ -68,13 +69,13 @@ class Settings:
     block: int = 8
     ring: int = 16
     ring_K: float = 1.0
-    chains: int = 256
+    chains: int = 128
     steps: int = 400
     snapshots: int = 5
     network_samples: int = 2_000
-    network_steps: int = 2_000
+    network_steps: int = 1_000
     ais_chains: int = 128
-    ais_betas: int = 1_000
+    ais_betas: int = 500
     bound_draws: int = 10
     reach: int = 5
     pairs: int = 64
@@ -99,7 +100,7 @@ FAST = replace(
     rows=5_000,
     reference=1_024,
     epochs=40,
-    chains=128,
+    chains=64,
     steps=100,
     network_samples=500,
     network_steps=500,

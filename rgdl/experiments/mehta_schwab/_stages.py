@@ -5,11 +5,15 @@ import json
 import math
 import resource
 import shutil
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from queue import Empty, SimpleQueue
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,9 +25,10 @@ from rgdl.experiments.mehta_schwab._settings import Settings
 from rgdl.report import Missing
 from rgdl.stats import Estimate
 
-__all__ = ["Part", "Result", "Stages", "fingerprint", "stage_key"]
+__all__ = ["Part", "Result", "Stages", "fingerprint", "stage_key", "together"]
 
 Part: TypeAlias = Callable[[float], None]
+Found = TypeVar("Found")
 _KIND = "stage"
 
 
@@ -49,6 +54,43 @@ def stage_key(key: int, name: str) -> int:
     return int(low) | int(high) << 64
 
 
+def together(tasks: Sequence[Callable[[], Found]], workers: int) -> list[Found]:
+    """Results of independent tasks, in order, so many of them at a time.
+
+    Ctrl-C returns at once: threads are daemons, which no exit waits for, and end with
+    the task they are at; their results are forgotten.
+    """
+    if workers < 2:
+        return [task() for task in tasks]
+    waiting = deque(enumerate(tasks))
+    done: SimpleQueue[tuple[int, Found | None, BaseException | None]] = SimpleQueue()
+
+    def work() -> None:
+        with suppress(IndexError):  # none is waiting
+            while True:
+                place, task = waiting.popleft()
+                try:
+                    done.put((place, task(), None))
+                except BaseException as error:
+                    done.put((place, None, error))
+
+    for _ in range(min(workers, len(tasks))):
+        threading.Thread(target=work, daemon=True).start()
+    found: dict[int, Any] = {}
+    try:
+        while len(found) < len(tasks):
+            try:
+                place, result, error = done.get(timeout=0.05)
+            except Empty:
+                continue  # a signal is looked for
+            if error is not None:
+                raise error
+            found[place] = result
+    finally:
+        waiting.clear()
+    return [found[place] for place in range(len(tasks))]
+
+
 class Stages:
     """Runs stages in order; a stage whose result is in the folder is read instead.
 
@@ -71,7 +113,7 @@ class Stages:
         self.seconds: dict[str, float] = {}
         self.processor: dict[str, float] = {}
         self._shares = shares
-        self._update = update
+        self._update, self._reached = update, 0.0
         self.folder = folder
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
@@ -116,7 +158,9 @@ class Stages:
         )
 
         def part(done: float) -> None:
-            self._update((before + min(done, 1.0) * self._shares[name]) / total)
+            reached = (before + min(done, 1.0) * self._shares[name]) / total
+            self._reached = max(self._reached, reached)  # a bar does not go back
+            self._update(self._reached)
 
         return part
 

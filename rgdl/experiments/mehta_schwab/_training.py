@@ -104,7 +104,11 @@ def describe(networks: dict[str, rgdl.DBN]) -> dict[str, Any]:
     return {
         arm: {
             "history": [
-                {name: list(values) for name, values in layer.history_.items()}
+                {
+                    name: list(values)
+                    for name, values in layer.history_.items()
+                    if not all(value != value for value in values)  # nan: not recorded
+                }
                 for layer in network.layers_
             ],
             "remarks": [

@@ -1,6 +1,7 @@
 """The mapping on a lattice small enough to count every state."""
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 import rgdl
 from rgdl.experiments.mehta_schwab._moments import binary
 from rgdl.experiments.mehta_schwab._settings import Settings
-from rgdl.experiments.mehta_schwab._stages import Part, Result, stage_key
+from rgdl.experiments.mehta_schwab._stages import Part, Result, stage_key, together
 from rgdl.report import Missing
 from rgdl.stats import Estimate
 
@@ -53,28 +54,43 @@ def measure(settings: Settings, key: int, workers: int, part: Part) -> Result:
     }
     numbers["exact bond RBM"]["hidden"] = fixed["exact bond RBM"].W_.shape[1]
     part(0.2)
-    trained: dict[str, list[dict[str, Any]]] = {}
-    for repeat in range(settings.small_repeats):
-        for name, machine in _train(model, settings, key, repeat, workers).items():
-            found = _plain(rgdl.mapping.verify(model, machine))
-            trained.setdefault(name, []).append(found)
-        part(0.2 + 0.8 * (repeat + 1) / settings.small_repeats)
-    for name, runs in trained.items():
-        numbers[name] = _averaged(runs)
+    repeats = range(settings.small_repeats)
+
+    def trained(name: str, repeat: int) -> dict[str, Any]:
+        machine = _train(model, settings, key, name, repeat)
+        return _plain(rgdl.mapping.verify(model, machine))
+
+    tasks = [partial(trained, name, repeat) for name in _TRAINED for repeat in repeats]
+    runs = together(tasks, workers)
+    for i, name in enumerate(_TRAINED):
+        numbers[name] = _averaged(runs[i * len(repeats) : (i + 1) * len(repeats)])
     return Result(numbers)
 
 
+_TRAINED = ("trained as the paper's", "trained for likelihood")
+
+
 def _train(
-    model: rgdl.Ising, settings: Settings, key: int, repeat: int, workers: int
-) -> dict[str, rgdl.RBM]:
+    model: rgdl.Ising, settings: Settings, key: int, name: str, repeat: int
+) -> rgdl.RBM:
     data = rgdl.sample(
         model,
         settings.small_rows,
         rng=stage_key(key, f"twin data {repeat}"),
-        workers=workers,
         progress=False,
     )
-    as_paper = rgdl.RBM(
+    if name == "trained for likelihood":
+        return rgdl.RBM(
+            settings.small_hidden,
+            units="spin",
+            method="pcd",
+            k=5,
+            learning_rate=0.05,
+            n_epochs=settings.small_epochs,
+            rng=stage_key(key, f"twin likelihood {repeat}"),
+            progress=False,
+        ).fit(data)
+    return rgdl.RBM(
         max(2, model.n_sites // 4),
         units="binary",
         method="cd",
@@ -87,21 +103,7 @@ def _train(
         visible_bias="zero",
         rng=stage_key(key, f"twin paper {repeat}"),
         progress=False,
-    )
-    likelihood = rgdl.RBM(
-        settings.small_hidden,
-        units="spin",
-        method="pcd",
-        k=5,
-        learning_rate=0.05,
-        n_epochs=settings.small_epochs,
-        rng=stage_key(key, f"twin likelihood {repeat}"),
-        progress=False,
-    )
-    return {
-        "trained as the paper's": as_paper.fit(binary(data)),
-        "trained for likelihood": likelihood.fit(data),
-    }
+    ).fit(binary(data))
 
 
 def _averaged(runs: list[dict[str, Any]]) -> dict[str, Any]:
