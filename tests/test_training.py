@@ -355,7 +355,7 @@ def test_digits_features_classify_as_well_as_those_of_bernoulli_rbm():
 
     Features that start larger classify better, by 0.049(1): what a machine has learned
     is judged by likelihoods, above. (With the gallery's shifted copies, five times the
-    rows, 0.0002(12) of that are left; with equal settings we lose 0.0033(12) there, and
+    rows, -0.0005(9) of that is left; with equal settings we lose 0.0033(12) there, and
     scikit-learn's machine 0.0038(8) when its rows are shuffled in every epoch as ours.)
     """
     X, y = load_digits(return_X_y=True)
@@ -824,7 +824,7 @@ def test_diagnose_sees_few_chains_that_stand_still(seed):
     The exact loss ends 10 nats or more above that of the same training with tempered
     chains. Of 16 keys of such trainings, with 10 or 100 chains, 15 are found; of 96
     healthy ones (below K_c, tempered, 4x4, digits) none is, nor in any three epochs on
-    the way (1032, whose largest least memory is 0.37).
+    the way (608 times, where the largest least memory is 0.37).
     """
     K, limit = (K_C, 0.4)
     data = {K: rgdl.sample(rgdl.Ising((8, 8), K=K), 10_000, rng=9) for K in (K_C, 0.35)}

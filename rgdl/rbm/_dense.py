@@ -146,9 +146,7 @@ def _moments(
         shares[0, :n] = weights / weights.sum()
         if paired:
             shares[1, n:] = -shares[0, :n]
-    # sums by NumPy, as those of BLAS may depend on the number of threads
-    both_v = np.einsum("si,ij->sj", shares, v)
-    both_h = np.einsum("si,ij->sj", shares, h)
+    both_v, both_h = shares @ v, shares @ h
     h[:n] *= shares[0, :n, None]
     h[n:] *= shares[1, n:, None]
     vh = matmul(v, h, transpose_a=True)
