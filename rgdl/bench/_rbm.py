@@ -181,10 +181,10 @@ def _bond_machine_ais() -> Timer:
 
 _NOTE = "float32, its record included; packing of the data is set-up, left out"
 _PROFILE = (
-    "5.0 M table additions a batch of 3.1 ms, 2.9 a ns where the sums are in L1 "
-    "(4.4 loads-and-additions a ns are the most): additions take 61 % of a batch, "
-    "filling tables and 16 x 16 turns 17 %, units 9 %, start and finish of the step "
-    "6 %; no faster: tables of 5 bits, four strips at once, chunks of 16 or 24 inputs"
+    "5.0 M table additions a batch of 3.1 ms, 2.8 a ns (4.4 loads-and-additions a ns "
+    "are the most from L1): additions take 58 % of a batch, filling tables and 16 x 16 "
+    "turns 19 %, units 9 %, start and finish of the step 6 %; no faster: tables of "
+    "5 bits, four strips at once, chunks of 16 or 24 inputs"
 )
 _PEER_NOTES = {
     "scikit-learn": "PCD-1, float32, set-up excluded, OPENBLAS_* removed",
