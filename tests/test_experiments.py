@@ -6,6 +6,8 @@ import functools
 import io
 import json
 import re
+import subprocess
+import sys
 import threading
 import time
 from dataclasses import replace
@@ -276,6 +278,31 @@ def test_interrupted_training_goes_on_to_the_same_bits(workers, tmp_path):
         for a, b in zip(whole[arm].layers_, resumed[arm].layers_, strict=True):
             assert np.array_equal(a.W_, b.W_)
             np.testing.assert_equal(a.history_, b.history_)  # nan is nan there
+
+
+def test_work_side_by_side_gives_the_threads_of_blas_back():
+    """In a process of its own: threadpoolctl obeys the thread that came first."""
+    script = """
+import rgdl, numpy, scipy.linalg
+from rgdl._blas import blas_threads
+from rgdl.experiments.mehta_schwab import _settings, _stages, _training
+from threadpoolctl import threadpool_info
+def threads():
+    return [x["num_threads"] for x in threadpool_info() if x["user_api"] == "blas"]
+before = threads()
+spins = rgdl.sample(rgdl.Ising((8, 8), K=0.4), 500, rng=0)
+tiny = replace(_settings.FAST, shape=(8, 8), layers=(16, 4), epochs=20)
+for _ in range(3):
+    _training.train(spins, tiny, 3, 2, lambda done: None, None)
+    assert threads() == before, threads()
+    def task():
+        with blas_threads(1):
+            time.sleep(0.02)
+    _stages.together([task] * 6, 2)
+    assert threads() == before, threads()
+"""
+    script = "import time\nfrom dataclasses import replace\n" + script
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_other_key_or_size_starts_afresh(tmp_path):

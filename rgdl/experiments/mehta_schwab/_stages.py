@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 import rgdl
+from rgdl._blas import blas_threads
 from rgdl._files import read_npz, write_npz
 from rgdl.errors import FileFormatError
 from rgdl.experiments.mehta_schwab._settings import Settings
@@ -74,20 +75,21 @@ def together(tasks: Sequence[Callable[[], Found]], workers: int) -> list[Found]:
                 except BaseException as error:
                     done.put((place, None, error))
 
-    for _ in range(min(workers, len(tasks))):
-        threading.Thread(target=work, daemon=True).start()
     found: dict[int, Any] = {}
-    try:
-        while len(found) < len(tasks):
-            try:
-                place, result, error = done.get(timeout=0.05)
-            except Empty:
-                continue  # a signal is looked for
-            if error is not None:
-                raise error
-            found[place] = result
-    finally:
-        waiting.clear()
+    with blas_threads(1):  # lifted by the thread that set it, not by a task's
+        for _ in range(min(workers, len(tasks))):
+            threading.Thread(target=work, daemon=True).start()
+        try:
+            while len(found) < len(tasks):
+                try:
+                    place, result, error = done.get(timeout=0.05)
+                except Empty:
+                    continue  # a signal is looked for
+                if error is not None:
+                    raise error
+                found[place] = result
+        finally:
+            waiting.clear()
     return [found[place] for place in range(len(tasks))]
 
 

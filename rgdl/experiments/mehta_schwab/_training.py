@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import rgdl
+from rgdl._blas import blas_threads
 from rgdl.experiments.mehta_schwab._moments import Spins, binary
 from rgdl.experiments.mehta_schwab._settings import Settings
 from rgdl.experiments.mehta_schwab._stages import Part, stage_key
@@ -72,7 +73,8 @@ def train(
         warnings.simplefilter("ignore", rgdl.DataWarning)
         if not together:
             return {arm: one(arm) for arm in ARMS}
-        with ThreadPoolExecutor(len(ARMS)) as pool:
+        # set and lifted by this thread: each arm's own would find the other's
+        with blas_threads(1), ThreadPoolExecutor(len(ARMS)) as pool:
             waiting = {arm: pool.submit(one, arm) for arm in ARMS}
             try:
                 while not _over(list(waiting.values())):
